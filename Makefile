@@ -1,0 +1,58 @@
+# The front door. Every target does its own set-up, builds what it needs, and then does its job.
+# `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+JOBS ?= $(shell nproc)
+GELATO := build/release/bin/gelato
+
+.PHONY: help setup build demo test bench peers format format-check tidy asan tsan fuzz docs-check clean
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
+
+setup: ## install what is missing (Debian packages, llama.cpp libraries)
+	@scripts/setup.sh
+
+build: setup ## build the release preset: build/release/bin/gelato
+	@scripts/build.sh release
+
+demo: build ## generate with the bundled models, target alone and speculative, and compare
+	@$(GELATO) demo
+
+test: build ## run every test
+	@ctest --preset release -j $(JOBS)
+
+bench: build ## micro-benchmarks, then `gelato bench local` (about two minutes)
+	@scripts/bench.sh
+
+peers: setup ## compile llama.cpp's llama-speculative-simple against the same libraries
+	@scripts/peers.sh
+
+format: ## rewrite the C++ files in the house format
+	@git ls-files '*.h' '*.cc' | xargs clang-format -i
+
+format-check: setup ## fail if a C++ file is not in the house format
+	@git ls-files '*.h' '*.cc' | xargs clang-format --dry-run -Werror
+
+tidy: setup ## clang-tidy over every C++ file
+	@scripts/tidy.sh
+
+asan: setup ## build and test with AddressSanitizer, LeakSanitizer, UndefinedBehaviorSanitizer
+	@scripts/build.sh asan
+	@ctest --preset asan -j $(JOBS)
+
+tsan: setup ## build and test with ThreadSanitizer
+	@scripts/build.sh tsan
+	@ctest --preset tsan -j $(JOBS)
+
+fuzz: setup ## run every fuzzer for FUZZ_SECONDS (default 30) each
+	@scripts/build.sh fuzz
+	@scripts/fuzz.sh
+
+docs-check: build ## run the commands of README.md, check the links of every page
+	@scripts/docs_check.sh
+
+clean: ## remove everything that was built (downloads stay in build/deps)
+	@rm -rf build/release build/dev build/asan build/tsan build/tidy build/fuzz

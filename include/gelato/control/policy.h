@@ -1,0 +1,98 @@
+// The seam between deciding and doing: a Policy sees the world only through the plain structs below
+// (no clocks, sockets or sensors), so the live device, the simulator and the tests run the same
+// object.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "gelato/base/result.h"
+#include "gelato/base/units.h"
+#include "gelato/spec/draft.h"
+
+namespace gelato::control {
+
+// Longest draft any policy may ask for. 64 tokens at an acceptance rate of 0.95 survive with 4 %:
+// nothing longer has ever paid, and the edge sizes its batches by it.
+inline constexpr std::uint32_t kMaxDraftLength = 64;
+
+// What the next round is expected to cost, from measurement or from a profile. Fields nobody could
+// measure yet are zero.
+struct CostEstimate {
+  Seconds draft_token;         // device: one drafted token
+  Joules draft_token_energy;   //
+  Seconds round_trip;          // network delay of a round besides serialisation; 0 in one process
+  BitsPerSecond uplink;        // 0: no network in between
+  Bits uplink_bits_per_token;  // payload of one drafted token
+  Bits uplink_bits_per_round;  // framing of a round
+  Seconds verify_base;         // target: T(1), a pass without any draft token
+  Seconds verify_token;        // target: additional time of each draft token in the pass
+  Watts tx_power;              // device, while sending
+  Watts wait_power;            // device, while waiting and receiving
+};
+
+// Before a round.
+struct RoundContext {
+  std::uint64_t round = 0;           // 0-based
+  std::uint32_t context_tokens = 0;  // L: committed tokens, prompt included
+  std::uint32_t max_draft = 0;       // longest useful draft: context window, tokens still wanted
+  CostEstimate cost;
+};
+
+// A policy's plan for a round.
+struct RoundPlan {
+  // Upper bound on the draft length; the loop also respects RoundContext::max_draft. 0: the target
+  // writes one token.
+  std::uint32_t max_draft = 0;
+  // A row whose top-1 probability is below this ends the draft before its token is taken
+  // (llama.cpp's --draft-p-min). 0: never.
+  float min_top1 = 0.0F;
+};
+
+// After each drafted token.
+struct DraftState {
+  std::uint32_t drafted = 0;    // tokens in the draft now, >= 1
+  spec::RowStats last;          // the row the newest token came from
+  std::uint32_t max_draft = 0;  // the bound in force: min(plan, context)
+};
+
+// After a round. `answered` is false if no verdict came (timeout, lost link): then accepted and
+// committed are 0 and only the costs are real.
+struct RoundOutcome {
+  bool answered = true;
+  std::uint32_t drafted = 0;
+  std::uint32_t accepted = 0;
+  std::uint32_t committed = 0;  // accepted + 1, or fewer at the end of the text
+  Seconds elapsed;              // the whole round
+  Seconds drafting;             // of it, spent drafting
+  Joules energy;                // device, the whole round; 0 if there is no meter
+};
+
+// Decides draft lengths. One object per generation; called from one thread, in the order
+// begin_round, keep_drafting*, end_round. Implementations must return legal decisions whatever
+// finite or non-finite numbers they are fed, and must not allocate per token.
+class Policy {
+ public:
+  virtual ~Policy() = default;
+  // Called once before each round.
+  virtual RoundPlan begin_round(const RoundContext& context) = 0;
+  // Asked after each drafted token while the bound allows another: draft one more?
+  [[nodiscard]] virtual bool keep_drafting(const DraftState& state) = 0;
+  // Exactly once per begin_round, also after a timeout.
+  virtual void end_round(const RoundOutcome& outcome) = 0;
+  // The policy string that recreates this policy, parameters included.
+  [[nodiscard]] virtual std::string name() const = 0;
+};
+
+// Creates a policy from its string, NAME or NAME:PARAMETER. Names, parameters and their ranges are
+// listed in docs/modules/control.md; policy_help() has the same list for --help.
+// Errors: kInvalidArgument, one sentence with the offending part and what is accepted.
+Result<std::unique_ptr<Policy>> make_policy(std::string_view text);
+
+// One line per policy: its string and what it does.
+std::string policy_help();
+
+}  // namespace gelato::control

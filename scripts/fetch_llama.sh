@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Puts llama.cpp's prebuilt libraries and headers below build/deps/llama (lib/, include/), from npm
+# packages whose SHA-512 is pinned in llama.pin. Does nothing when they are there already.
+# With --source also build/deps/llama/source, the release's source tree (for `make peers`).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/llama.pin
+
+dest=build/deps/llama
+cache=build/deps/npm
+stamp="$dest/.stamp"
+want="$LLAMA_RELEASE $LLAMA_NPM_VERSION $(uname -m)"
+with_source=no
+[ "${1:-}" = --source ] && with_source=yes
+
+case "$(uname -m)" in
+  x86_64) libraries=$LLAMA_X64 ;;
+  aarch64) libraries=$LLAMA_ARM64 ;;
+  *)
+    echo "There are no prebuilt llama.cpp libraries for $(uname -m): install llama.cpp" \
+      "$LLAMA_RELEASE so that CMake or pkg-config finds it." >&2
+    exit 1
+    ;;
+esac
+
+fetch() { # PACKAGE TARBALL SHA512: leaves the checked tarball in $cache
+  local file="$cache/$2"
+  mkdir -p "$cache"
+  if [ ! -f "$file" ] || ! echo "$3  $file" | sha512sum --check --status; then
+    echo "setup: fetching $1 $LLAMA_NPM_VERSION"
+    (cd "$cache" && npm pack --silent --ignore-scripts "$1@$LLAMA_NPM_VERSION" >/dev/null)
+  fi
+  if ! echo "$3  $file" | sha512sum --check --status; then
+    rm -f "$file"
+    echo "setup: $2 does not have the SHA-512 pinned in scripts/llama.pin; removed it." >&2
+    exit 1
+  fi
+}
+
+bundle() { # unpacks the release's git bundle into $1
+  # shellcheck disable=SC2086 # three words by design
+  fetch $LLAMA_BUNDLE
+  rm -rf "$1" "$dest/bundle.tmp"
+  mkdir -p "$dest/bundle.tmp"
+  tar -xzf "$cache/node-llama-cpp-$LLAMA_NPM_VERSION.tgz" -C "$dest/bundle.tmp" \
+    package/llama/gitRelease.bundle
+  git clone --quiet --no-checkout "$dest/bundle.tmp/package/llama/gitRelease.bundle" "$1"
+  rm -rf "$dest/bundle.tmp"
+  if [ "$(git -C "$1" rev-parse HEAD)" != "$LLAMA_COMMIT" ]; then
+    echo "setup: the release bundle holds another commit than scripts/llama.pin says." >&2
+    exit 1
+  fi
+}
+
+if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ]; then
+  rm -rf "$dest"
+  mkdir -p "$dest/lib" "$dest/include"
+  # shellcheck disable=SC2086
+  fetch $libraries
+  set -- $libraries
+  tar -xzf "$cache/$2" -C "$dest" --strip-components=3 --wildcards 'package/bins/*/lib*.so'
+  mv "$dest"/lib*.so "$dest/lib/"
+  tar -xzf "$cache/$2" -C "$dest" --strip-components=1 package/LICENSE
+  bundle "$dest/headers.tmp"
+  git -C "$dest/headers.tmp" checkout --quiet HEAD -- include ggml/include LICENSE
+  cp "$dest"/headers.tmp/include/*.h "$dest"/headers.tmp/ggml/include/*.h "$dest/include/"
+  cp "$dest/headers.tmp/LICENSE" "$dest/LICENSE.llama.cpp"
+  rm -rf "$dest/headers.tmp"
+  echo "$want" >"$stamp"
+  echo "setup: llama.cpp $LLAMA_RELEASE is below $dest"
+else
+  echo "setup: llama.cpp $LLAMA_RELEASE is there already"
+fi
+
+if [ $with_source = yes ] && [ ! -f "$dest/source/CMakeLists.txt" ]; then
+  bundle "$dest/source"
+  git -C "$dest/source" checkout --quiet HEAD -- .
+  echo "setup: llama.cpp $LLAMA_RELEASE source is below $dest/source"
+fi
