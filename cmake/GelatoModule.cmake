@@ -23,7 +23,8 @@ function(gelato_module name)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cc)
   add_library(gelato_${name} STATIC ${sources})
   add_library(gelato::${name} ALIAS gelato_${name})
-  target_include_directories(gelato_${name} PUBLIC ${PROJECT_SOURCE_DIR}/include)
+  target_include_directories(gelato_${name} PUBLIC ${PROJECT_SOURCE_DIR}/include
+                             PRIVATE ${PROJECT_SOURCE_DIR}/src/${name})
   list(TRANSFORM ARG_DEPS PREPEND gelato::)
   target_link_libraries(gelato_${name} PUBLIC ${ARG_DEPS} ${ARG_PUBLIC}
                         PRIVATE ${ARG_PRIVATE} gelato_flags)
