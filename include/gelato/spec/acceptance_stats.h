@@ -15,6 +15,7 @@ class AcceptanceStats {
   static constexpr std::size_t kMaxDepth = 64;
 
   // One finished round: `drafted` tokens were verified, `verdict` came back.
+  // Precondition: verdict.accepted <= drafted.
   void add(std::uint32_t drafted, const Verdict& verdict);
 
   [[nodiscard]] std::uint64_t rounds() const { return rounds_; }

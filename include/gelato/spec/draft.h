@@ -35,7 +35,7 @@ class Draft {
   [[nodiscard]] bool empty() const { return size_ == 0; }
 
   // Appends a token; returns its row, which has the contents of an earlier use and is to be
-  // assigned (sampling) or ignored (greedy).
+  // assigned (sampling) or ignored (greedy). The reference is good until the next push().
   SparseDist& push(Token token);
 
   // Removes the tokens from index n on.

@@ -27,7 +27,7 @@ class SparseDist {
   // statistical effect.
   static constexpr double kSumTolerance = 1e-9;
 
-  // An empty row: no distribution at all. valid() is false.
+  // An empty row: no distribution at all.
   SparseDist() = default;
 
   // All mass on `token`.

@@ -41,7 +41,12 @@ inline constexpr Token kMaxPadding = 128;
 // special token, or the first token whose text differs).
 Result<VocabularyMatch> match_vocabularies(const Vocabulary& target, const Vocabulary& draft);
 
-// 64-bit fingerprint of everything match_vocabularies() compares; equal for equal vocabularies.
+// 64-bit fingerprint (FNV-1a) of everything match_vocabularies() compares: equal for vocabularies
+// that match without padding, different for all others but by an accident of probability 2^-64. It
+// spares two machines the exchange of their token texts; it is no defence against a forger.
 std::uint64_t fingerprint(const Vocabulary& vocabulary);
+// The same of the first `common` tokens alone: equal for vocabularies that match up to padding,
+// when `common` is the smaller of their sizes.
+std::uint64_t fingerprint(const Vocabulary& vocabulary, Token common);
 
 }  // namespace gelato::spec
