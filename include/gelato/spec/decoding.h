@@ -23,7 +23,7 @@ class Drafter {
   // Drafts one more token after the committed text and the draft so far, appending it (and in
   // sampling mode its row) to `draft`. Returns the stats of the row the token came from.
   // If the row's top-1 probability is below `min_top1`, nothing is appended and nullopt returned;
-  // only the row decides, so verification stays exact.
+  // only the row decides, so verification stays exact. After nullopt, commit() comes next.
   virtual Result<std::optional<RowStats>> draft_one(Draft& draft, float min_top1) = 0;
 
   // The round is over: `accepted` tokens of the draft and then `next` are committed; the rest of

@@ -1,0 +1,122 @@
+// The loop of a generation: draft, verify, commit, until the text ends. The same loop whether the
+// verifier is a model in this process or an edge server.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "gelato/base/clock.h"
+#include "gelato/base/result.h"
+#include "gelato/control/policy.h"
+#include "gelato/device/cost_tracker.h"
+#include "gelato/spec/acceptance_stats.h"
+#include "gelato/spec/decoding.h"
+
+namespace gelato::device {
+
+// Where a committed token came from.
+enum class Origin : std::uint8_t {
+  kAccepted,    // drafted, and accepted by the target
+  kCorrection,  // the target's instead of a rejected draft token
+  kBonus,       // the target's, after a draft that was accepted whole
+  kTarget,      // the target's, in a round without a draft
+};
+
+struct CommittedToken {
+  spec::Token token = 0;
+  Origin origin = Origin::kTarget;
+};
+
+// Why a generation ended.
+enum class StopReason : std::uint8_t {
+  kEndOfGeneration,  // the model ended its text
+  kLimit,            // the wanted number of tokens is there
+  kContext,          // the context window is full
+  kSink,             // the receiver of the tokens had enough (stop string, interrupt, closed pipe)
+};
+
+// "eog", "limit", "context", "sink".
+std::string_view to_string(StopReason reason);
+
+// Why a draft ended: the counts of `stop_reasons` in the JSON output.
+struct DraftStops {
+  std::uint64_t bound = 0;    // the plan's or context's upper bound was reached
+  std::uint64_t policy = 0;   // keep_drafting() said no
+  std::uint64_t drafter = 0;  // a row below min_top1, or the draft's context is full
+  std::uint64_t eog = 0;      // the draft ended the text
+};
+
+// Receives tokens as they are committed.
+class TokenSink {
+ public:
+  virtual ~TokenSink() = default;
+  // The tokens of one round, at least one. False ends the generation after this round.
+  virtual bool on_commit(std::span<const CommittedToken> tokens) = 0;
+};
+
+struct GenerationStats {
+  std::uint64_t prompt_tokens = 0;
+  std::uint64_t tokens = 0;  // committed
+  spec::AcceptanceStats acceptance;
+  DraftStops draft_stops;
+  StopReason stop = StopReason::kLimit;
+  Seconds prefill;      // reading the prompt
+  Seconds first_token;  // from the start to the first commit
+  Seconds total;        // from the start to the end
+  Seconds drafting;     // of it
+  Seconds verifying;    // of it
+  Seconds gap_p50;      // between consecutive tokens; those of one round come together
+  Seconds gap_p95;
+};
+
+struct LoopOptions {
+  std::uint64_t max_tokens = 0;                // 0: until the text ends or the context is full
+  std::uint32_t context_tokens = 0;            // of the verifier: prompt and text together
+  std::vector<spec::Token> end_of_generation;  // ascending
+};
+
+// One generation at a time; reusable for the next. Allocates at the start of a generation only.
+class RoundLoop {
+ public:
+  // All references must outlive the loop.
+  RoundLoop(spec::Verifier& verifier, const Clock& clock, LoopOptions options);
+
+  // Drafts with `drafter` as long as `policy` says. Without this call the target writes alone.
+  void speculate(spec::Drafter& drafter, control::Policy& policy);
+
+  // Writes after `prompt` until one of StopReason.
+  // Errors: those of the drafter and the verifier. What was committed before stays with the sink.
+  Result<GenerationStats> run(std::span<const spec::Token> prompt, TokenSink& sink);
+
+ private:
+  Result<void> start(std::span<const spec::Token> prompt);
+  Result<void> round();
+  void end_round(const control::RoundOutcome& outcome);
+  [[nodiscard]] std::uint32_t drafted() const { return static_cast<std::uint32_t>(draft_.size()); }
+  [[nodiscard]] std::uint32_t longest_draft() const;
+  Result<void> fill_draft(std::uint32_t bound, float min_top1);
+  void commit(const spec::Verdict& verdict);
+  [[nodiscard]] bool ends_text(spec::Token token) const;
+  [[nodiscard]] bool finished(bool sink_wants_more);
+  void summarise_gaps();
+
+  spec::Verifier* verifier_;
+  const Clock* clock_;
+  LoopOptions options_;
+  spec::Drafter* drafter_ = nullptr;
+  control::Policy* policy_ = nullptr;
+
+  // Of the generation that is running.
+  GenerationStats stats_;
+  CostTracker costs_;
+  spec::Draft draft_;
+  std::vector<CommittedToken> committed_;  // of the last round
+  std::vector<double> gaps_;               // seconds before each token
+  Seconds started_;
+  Seconds last_commit_;
+  std::uint64_t length_ = 0;  // prompt and committed tokens
+};
+
+}  // namespace gelato::device
