@@ -42,6 +42,20 @@ struct RoundContext {
   CostEstimate cost;
 };
 
+// Who writes in a round.
+enum class RoundMode : std::uint8_t {
+  kSpeculate,   // the device drafts, the target verifies; max_draft 0 is a round of one token
+  kTargetOnly,  // the target writes; nothing is drafted, max_draft is 0
+  kDraftOnly,   // the draft model writes and nothing is verified: drafted tokens are committed, at
+                // most max_draft in a round. Not the target's text; only on the user's word
+};
+
+// What the uplink carries for a draft, where it matters to a policy.
+enum class UplinkFormat : std::uint8_t {
+  kSession,  // whatever the session agreed on
+  kDssd,     // ids and the scalars q_i(x_i); the target's row comes down on a rejection
+};
+
 // A policy's plan for a round.
 struct RoundPlan {
   // Upper bound on the draft length; the loop also respects RoundContext::max_draft. 0: the target
@@ -50,6 +64,8 @@ struct RoundPlan {
   // A row whose top-1 probability is below this ends the draft before its token is taken
   // (llama.cpp's --draft-p-min). 0: never.
   float min_top1 = 0.0F;
+  RoundMode mode = RoundMode::kSpeculate;
+  UplinkFormat uplink = UplinkFormat::kSession;
 };
 
 // After each drafted token.
