@@ -30,7 +30,7 @@ namespace gelato::spec {
 // drawn from it. What that costs in acceptance: docs/modules/spec.md.
 struct DistCodecParams {
   std::uint32_t max_entries = 16;  // K, 1..kMaxEntries
-  std::uint32_t weight_bits = 8;   // b, 1..kMaxWeightBits
+  std::uint32_t weight_bits = 7;   // b, 1..kMaxWeightBits
   std::uint32_t max_bytes = 23;    // of one coded row; enough for one entry, at most kMaxBytes
   Token n_vocab = 0;               // > 0
 };
