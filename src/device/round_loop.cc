@@ -77,56 +77,59 @@ std::uint32_t RoundLoop::longest_draft() const {
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(bound, control::kMaxDraftLength));
 }
 
+// Whatever happens in the round, the policy hears of its end exactly once.
 Result<void> RoundLoop::round() {
+  const Seconds begin = clock_->now();
+  control::RoundOutcome outcome;
+  const auto ok = attempt(outcome);
+  outcome.answered = ok.has_value();
+  outcome.drafted = drafted();
+  outcome.elapsed = clock_->now() - begin;
+  if (policy_ != nullptr) {
+    policy_->end_round(outcome);
+  }
+  return ok;
+}
+
+Result<void> RoundLoop::attempt(control::RoundOutcome& outcome) {
   const Seconds begin = clock_->now();
   draft_.clear();
   if (policy_ != nullptr) {
-    const std::uint32_t longest = longest_draft();
-    const auto plan = policy_->begin_round({.round = stats_.acceptance.rounds(),
-                                            .context_tokens = static_cast<std::uint32_t>(length_),
-                                            .max_draft = longest,
-                                            .cost = costs_.estimate()});
-    if (auto ok = fill_draft(std::min(plan.max_draft, longest), plan.min_top1); !ok) {
-      end_round({.answered = false, .drafted = drafted()});
+    if (auto ok = fill_draft(); !ok) {
       return ok;
     }
   }
   const Seconds drafted_at = clock_->now();
   const auto verdict = verifier_->verify(draft_);
-  const Seconds verified_at = clock_->now();
   if (!verdict) {
-    end_round({.answered = false, .drafted = drafted(), .elapsed = verified_at - begin});
     return fail(verdict.error());
   }
-  commit(*verdict);
+  const Seconds verified_at = clock_->now();
+  commit(*verdict, verified_at);
   if (drafter_ != nullptr) {
     if (auto ok = drafter_->commit(verdict->accepted, verdict->next); !ok) {
-      end_round({.answered = false, .drafted = drafted(), .elapsed = verified_at - begin});
       return ok;
     }
   }
-  const Seconds drafting = drafted_at - begin;
-  costs_.add(drafted(), drafting, verified_at - drafted_at);
-  stats_.drafting += drafting;
+  outcome.accepted = verdict->accepted;
+  outcome.committed = static_cast<std::uint32_t>(committed_.size());
+  outcome.drafting = drafted_at - begin;
+  costs_.add(drafted(), outcome.drafting, verified_at - drafted_at);
+  stats_.drafting += outcome.drafting;
   stats_.verifying += verified_at - drafted_at;
-  end_round({.answered = true,
-             .drafted = drafted(),
-             .accepted = verdict->accepted,
-             .committed = static_cast<std::uint32_t>(committed_.size()),
-             .elapsed = clock_->now() - begin,
-             .drafting = drafting});
   return {};
 }
 
-void RoundLoop::end_round(const control::RoundOutcome& outcome) {
-  if (policy_ != nullptr) {
-    policy_->end_round(outcome);
-  }
-}
-
-Result<void> RoundLoop::fill_draft(std::uint32_t bound, float min_top1) {
+Result<void> RoundLoop::fill_draft() {
+  control::RoundContext context;
+  context.round = stats_.acceptance.rounds();
+  context.context_tokens = static_cast<std::uint32_t>(length_);
+  context.max_draft = longest_draft();
+  context.cost = costs_.estimate();
+  const auto plan = policy_->begin_round(context);
+  const std::uint32_t bound = std::min(plan.max_draft, context.max_draft);
   while (draft_.size() < bound) {
-    const auto stats = drafter_->draft_one(draft_, min_top1);
+    const auto stats = drafter_->draft_one(draft_, plan.min_top1);
     if (!stats) {
       return fail(stats.error());
     }
@@ -149,7 +152,7 @@ Result<void> RoundLoop::fill_draft(std::uint32_t bound, float min_top1) {
 }
 
 // Keeps what the round committed, up to the end of the text.
-void RoundLoop::commit(const spec::Verdict& verdict) {
+void RoundLoop::commit(const spec::Verdict& verdict, Seconds now) {
   stats_.acceptance.add(drafted(), verdict);
   committed_.clear();
   for (const spec::Token token : draft_.tokens().first(verdict.accepted)) {
@@ -165,7 +168,6 @@ void RoundLoop::commit(const spec::Verdict& verdict) {
                                                               : Origin::kCorrection;
     committed_.push_back({verdict.next, origin});
   }
-  const Seconds now = clock_->now();
   if (stats_.tokens == 0) {
     stats_.first_token = now - started_;
   }

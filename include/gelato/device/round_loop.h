@@ -93,11 +93,11 @@ class RoundLoop {
  private:
   Result<void> start(std::span<const spec::Token> prompt);
   Result<void> round();
-  void end_round(const control::RoundOutcome& outcome);
+  Result<void> attempt(control::RoundOutcome& outcome);
   [[nodiscard]] std::uint32_t drafted() const { return static_cast<std::uint32_t>(draft_.size()); }
   [[nodiscard]] std::uint32_t longest_draft() const;
-  Result<void> fill_draft(std::uint32_t bound, float min_top1);
-  void commit(const spec::Verdict& verdict);
+  Result<void> fill_draft();
+  void commit(const spec::Verdict& verdict, Seconds now);
   [[nodiscard]] bool ends_text(spec::Token token) const;
   [[nodiscard]] bool finished(bool sink_wants_more);
   void summarise_gaps();
