@@ -71,7 +71,7 @@ Result<void> check(const TinyGguf& o) {
   if (o.n_ff < 1 || o.n_ff > 4096 || o.context_length < 1) {
     return wrong("n_ff of 1 to 4096 and a positive context_length");
   }
-  if (o.weights == TinyWeights::kQ8_0 && (o.n_embd % 32 != 0 || o.n_ff % 32 != 0)) {
+  if (o.weights == TinyWeights::kQ8 && (o.n_embd % 32 != 0 || o.n_ff % 32 != 0)) {
     return wrong("n_embd and n_ff that are multiples of 32 for Q8_0");
   }
   return {};
@@ -207,9 +207,9 @@ void Writer::write_metadata() {
     key("ssm.time_step_rank", kTimeStepRank);
   }
   if (o_.kind == TinyKind::kHybrid) {  // a layer without key heads is a recurrent one
-    std::vector<std::int32_t> heads;
-    for (std::int32_t layer = 0; layer < o_.n_layer; ++layer) {
-      heads.push_back(is_recurrent(o_, layer) ? 0 : o_.n_head);
+    std::vector<std::int32_t> heads(count(o_.n_layer), 0);
+    for (std::size_t layer = 1; layer < heads.size(); layer += 2) {
+      heads[layer] = o_.n_head;
     }
     gguf_set_arr_data(gguf_.get(), "jamba.attention.head_count_kv", GGUF_TYPE_INT32, heads.data(),
                       heads.size());

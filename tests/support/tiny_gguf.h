@@ -22,7 +22,8 @@ enum class TinyKind {
   kHybrid,     // "jamba": even layers recurrent, odd layers attention (n_layer >= 2)
 };
 
-enum class TinyWeights { kF32, kQ8_0 };  // of the matrices; kQ8_0 needs n_embd and n_ff % 32 == 0
+// How matrices are stored; kQ8 is GGUF Q8_0 and needs n_embd and n_ff that are multiples of 32.
+enum class TinyWeights { kF32, kQ8 };
 
 // Replaces one token of the vocabulary.
 struct TinyToken {

@@ -104,7 +104,7 @@ TEST_F(TinyGgufTest, HybridModelDecodesAndCannotCutItsSequence) {
 TEST_F(TinyGgufTest, QuantisedModelIsCloseToTheFloatOne) {
   load({});
   const auto exact = decode({1, 260, 261});
-  load({.weights = TinyWeights::kQ8_0});
+  load({.weights = TinyWeights::kQ8});
   const auto quantised = decode({1, 260, 261});
   double worst = 0.0;
   for (std::size_t i = 0; i < exact.size(); ++i) {
@@ -190,7 +190,7 @@ TEST(WriteTinyGguf, NamesTheOptionThatCannotBe) {
   EXPECT_THAT(error({.kind = TinyKind::kHybrid, .n_layer = 1}), ::testing::HasSubstr("layers"));
   EXPECT_THAT(error({.n_embd = 30, .n_head = 4}), ::testing::HasSubstr("n_head"));
   EXPECT_THAT(error({.n_ff = 0}), ::testing::HasSubstr("n_ff"));
-  EXPECT_THAT(error({.weights = TinyWeights::kQ8_0, .n_ff = 40}), ::testing::HasSubstr("Q8_0"));
+  EXPECT_THAT(error({.weights = TinyWeights::kQ8, .n_ff = 40}), ::testing::HasSubstr("Q8_0"));
   EXPECT_EQ(write_tiny_gguf({}, "no/such/folder/tiny.gguf").error().code, ErrorCode::kIo);
 }
 

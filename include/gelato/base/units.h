@@ -37,7 +37,8 @@ class Quantity {
   friend constexpr Quantity operator*(double k, Quantity a) { return a *= k; }
   friend constexpr Quantity operator/(Quantity a, double k) { return Quantity(a.value_ / k); }
   friend constexpr double operator/(Quantity a, Quantity b) { return a.value_ / b.value_; }
-  friend constexpr auto operator<=>(Quantity, Quantity) = default;
+  // clang-tidy 14 takes the zero that a defaulted <=> compares with for a null pointer.
+  friend constexpr auto operator<=>(Quantity, Quantity) = default;  // NOLINT(modernize-use-nullptr)
 
  private:
   double value_ = 0.0;
