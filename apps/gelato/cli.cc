@@ -1,0 +1,143 @@
+#include "gelato/cli.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+namespace gelato::cli {
+namespace {
+
+volatile std::sig_atomic_t interrupt_seen = 0;
+
+void on_interrupt(int /*signal*/) { interrupt_seen = 1; }
+
+// llama.cpp's multi-letter short options, which an option parser of single letters would split.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kLlamaShort = {{
+    {"-md", "--model-draft"},
+    {"-td", "--threads-draft"},
+    {"-ngl", "--gpu-layers"},
+    {"-ngld", "--gpu-layers-draft"},
+}};
+
+}  // namespace
+
+void set_up(CLI::App& app) {
+  app.set_config("--config", "", "Read options from a TOML file (name = value, long names)");
+  app.get_formatter()->column_width(38);
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+}
+
+bool parse(CLI::App& app, std::vector<std::string> arguments, int& exit_code) {
+  for (std::string& argument : arguments) {
+    for (const auto& [from, to] : kLlamaShort) {
+      if (argument == from) {
+        argument = to;
+      }
+    }
+  }
+  std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
+  try {
+    app.parse(std::move(arguments));
+    return true;
+  } catch (const CLI::CallForHelp&) {
+    Output out(STDOUT_FILENO);
+    out.write(app.help());
+    const auto written = out.status();
+    exit_code = written ? kSuccess : print_error(written.error());
+  } catch (const CLI::FileError& e) {
+    exit_code = print_error(
+        {ErrorCode::kInvalidArgument, fmt::format("cannot read the --config file: {}", e.what())});
+  } catch (const CLI::ParseError& e) {
+    std::string what = e.what();
+    while (!what.empty() && (what.back() == '\n' || what.back() == '.')) {
+      what.pop_back();
+    }
+    exit_code = print_error(
+        {ErrorCode::kInvalidArgument, fmt::format("{}; see {} --help", what, app.get_name())});
+  }
+  return false;
+}
+
+int print_error(const Error& error) {
+  std::fprintf(stderr, "gelato: %s\n", error.message.c_str());
+  return error.code == ErrorCode::kInvalidArgument ? kUsage : kFailed;
+}
+
+void catch_signals() {
+  struct sigaction action {};
+  action.sa_handler = on_interrupt;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);  // the second one is not ours
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+bool interrupted() { return interrupt_seen != 0; }
+
+bool Output::write(std::string_view text) {
+  while (error_ == 0 && !text.empty()) {
+    const ssize_t n = ::write(descriptor_, text.data(), text.size());
+    if (n >= 0) {
+      text.remove_prefix(static_cast<std::size_t>(n));
+    } else if (errno != EINTR) {
+      error_ = errno;
+    }
+  }
+  return error_ == 0;
+}
+
+Result<void> Output::status() const {
+  if (error_ == 0) {
+    return {};
+  }
+  return fail(ErrorCode::kIo,
+              fmt::format("cannot write to standard output: {}", std::strerror(error_)));
+}
+
+Result<std::string> read_input(const std::string& path, std::size_t limit) {
+  const bool standard_input = path == "-";
+  const std::string name = standard_input ? "standard input" : path;
+  const int fd = standard_input ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    const ErrorCode code = errno == ENOENT   ? ErrorCode::kNotFound
+                           : errno == EACCES ? ErrorCode::kPermissionDenied
+                                             : ErrorCode::kIo;
+    return fail(code, fmt::format("cannot read {}: {}", name, std::strerror(errno)));
+  }
+  std::string text;
+  std::array<char, 65536> buffer;
+  int error = 0;
+  while (text.size() <= limit) {
+    const ssize_t n = ::read(fd, buffer.data(), buffer.size());
+    if (n > 0) {
+      text.append(buffer.data(), static_cast<std::size_t>(n));
+    } else if (n == 0) {
+      break;
+    } else if (errno != EINTR || interrupted()) {
+      error = errno;
+      break;
+    }
+  }
+  if (!standard_input) {
+    ::close(fd);
+  }
+  if (error != 0) {
+    return fail(error == EISDIR ? ErrorCode::kInvalidArgument : ErrorCode::kIo,
+                fmt::format("cannot read {}: {}", name, std::strerror(error)));
+  }
+  if (text.size() > limit) {
+    return fail(ErrorCode::kLimitExceeded,
+                fmt::format("{} is longer than the {} bytes that are accepted", name, limit));
+  }
+  return text;
+}
+
+}  // namespace gelato::cli

@@ -1,0 +1,36 @@
+// Options that steer a generation, and its statistics as JSON and as a line.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gelato/device/local_session.h"
+
+namespace gelato::cli {
+
+struct GenerationFlags {
+  engine::SamplerParams sampler;
+  std::optional<std::uint64_t> seed;
+  std::int64_t predict = 256;
+
+  void add_to(CLI::App& app);
+  // Errors: kInvalidArgument, naming the option that is out of range. Draws a seed if none is
+  // given.
+  [[nodiscard]] Result<device::GenerateOptions> options() const;
+};
+
+// The keys of docs/json.md that one generation can fill in. `decode_time` is the part of the total
+// that was spent inside llama.cpp.
+nlohmann::json to_json(const device::GenerationStats& stats, Seconds decode_time);
+
+// "128 tokens in 0.07 s, ...": tokens, tok/s, acceptance rate, mean committed per round, passes of
+// the target saved.
+std::string summary_line(const device::GenerationStats& stats);
+
+double tokens_per_second(const device::GenerationStats& stats);
+
+}  // namespace gelato::cli

@@ -1,0 +1,154 @@
+#include "gelato/model_options.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+
+#include "gelato/cli.h"
+#include "gelato/report/progress.h"
+#include "gelato/report/terminal.h"
+
+namespace gelato::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// More threads than this is a typing error, not a machine.
+constexpr std::uint32_t kMaxThreads = 512;
+
+// Shows the loading of one model after the other.
+class LoadProgress {
+ public:
+  explicit LoadProgress(const Clock& clock) : clock_(&clock) {}
+
+  bool operator()(std::string_view path, float fraction) {
+    constexpr std::uint64_t kSteps = 100;
+    if (path != path_) {
+      path_ = path;
+      const report::Terminal terminal = report::terminal_of(STDERR_FILENO);
+      // In a log the line would say nothing that an error does not.
+      bar_ = terminal.interactive
+                 ? std::make_unique<report::Progress>(
+                       "loading " + fs::path(path_).filename().string(), kSteps, terminal, *clock_,
+                       [](std::string_view text) { Output(STDERR_FILENO).write(text); })
+                 : nullptr;
+    }
+    if (bar_) {
+      bar_->update(static_cast<std::uint64_t>(fraction * kSteps));
+    }
+    return !interrupted();
+  }
+
+ private:
+  const Clock* clock_;
+  std::string path_;
+  std::unique_ptr<report::Progress> bar_;
+};
+
+}  // namespace
+
+void ModelFlags::add_to(CLI::App& app) {
+  app.add_option("-m,--model", target, "Target model, a GGUF file (default: the bundled pair)")
+      ->type_name("FILE");
+  app.add_option("--model-draft", draft, "Draft model, a GGUF file (-md); speculates with it")
+      ->type_name("FILE");
+  app.add_flag("--no-draft", no_draft, "Target alone, also with the bundled models");
+  app.add_option("-c,--ctx-size", context_tokens,
+                 "Context of the target in tokens (default: the model's, at most 4096)")
+      ->check(CLI::Range(1U, 1U << 30U));
+  app.add_option("-t,--threads", target_threads,
+                 "Threads of the target (default: all cores; 1 for a model below 64 MiB)")
+      ->check(CLI::Range(1U, kMaxThreads));
+  app.add_option("--threads-draft", draft_threads, "Threads of the draft (-td; default: --threads)")
+      ->check(CLI::Range(1U, kMaxThreads));
+  app.add_option("--gpu-layers", target_gpu_layers,
+                 "Layers of the target on a GPU (-ngl; default: all that fit)");
+  app.add_option("--gpu-layers-draft", draft_gpu_layers,
+                 "Layers of the draft on a GPU (-ngld; default: all that fit)");
+  app.add_flag("-v,--verbose", verbose, "Show what llama.cpp logs");
+}
+
+Result<BundledModels> find_bundled_models() {
+  std::error_code ignored;
+  fs::path folder = fs::read_symlink("/proc/self/exe", ignored).parent_path();
+  // build/<preset>/bin in a checkout, <prefix>/bin when installed.
+  for (int up = 0; up < 5 && !folder.empty(); ++up, folder = folder.parent_path()) {
+    for (const char* below : {"assets/models", "share/gelato/models"}) {
+      const fs::path models = folder / below;
+      if (fs::exists(models / "gelato-tale-6m-q8_0.gguf", ignored)) {
+        return BundledModels{.target = models / "gelato-tale-6m-q8_0.gguf",
+                             .draft = models / "gelato-tale-3m-q8_0.gguf",
+                             .small_draft = models / "gelato-tale-1m-q8_0.gguf"};
+      }
+    }
+  }
+  return fail(ErrorCode::kNotFound,
+              "the bundled models are not where this program lies; name a model with --model");
+}
+
+Result<std::unique_ptr<Workplace>> Workplace::open(const ModelFlags& flags) {
+  device::LocalSessionOptions options{.target_path = flags.target,
+                                      .draft_path = flags.draft,
+                                      .context_tokens = flags.context_tokens,
+                                      .target_threads = flags.target_threads,
+                                      .draft_threads = flags.draft_threads,
+                                      .target_gpu_layers = flags.target_gpu_layers,
+                                      .draft_gpu_layers = flags.draft_gpu_layers,
+                                      .progress = {}};
+  if (flags.no_draft && !flags.draft.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "--no-draft and --model-draft exclude each other");
+  }
+  if (flags.target.empty()) {
+    const auto bundled = find_bundled_models();
+    if (!bundled) {
+      return fail(bundled.error());
+    }
+    options.target_path = bundled->target;
+    if (flags.draft.empty() && !flags.no_draft) {
+      options.draft_path = bundled->draft;
+    }
+  }
+  auto workplace = std::make_unique<Workplace>();
+  workplace->log_ = make_stderr_log(flags.verbose ? LogLevel::kDebug : LogLevel::kOff);
+  auto backend = engine::Backend::create(*workplace->log_);
+  if (!backend) {
+    return fail(backend.error());
+  }
+  workplace->backend_ = std::move(*backend);
+  const auto progress = std::make_shared<LoadProgress>(workplace->clock_);
+  options.progress = [progress](std::string_view path, float fraction) {
+    return (*progress)(path, fraction);
+  };
+  auto session = device::LocalSession::open(*workplace->backend_, workplace->clock_, options);
+  if (!session) {
+    return fail(session.error());
+  }
+  workplace->session_ = std::move(*session);
+  return workplace;
+}
+
+Result<report::RunManifest> Workplace::manifest(std::uint64_t seed) const {
+  report::RunManifest manifest{.seed = seed, .machine = report::this_machine(), .models = {}};
+  const auto add = [&](const char* role, const engine::LanguageModel* model) -> Result<void> {
+    if (model == nullptr) {
+      return {};
+    }
+    auto file = report::describe_model(model->info().path);
+    if (!file) {
+      return fail(file.error());
+    }
+    manifest.models[role] = std::move(*file);
+    return {};
+  };
+  if (auto ok = add("target", &session_->target()); !ok) {
+    return fail(ok.error());
+  }
+  if (auto ok = add("draft", session_->draft()); !ok) {
+    return fail(ok.error());
+  }
+  return manifest;
+}
+
+}  // namespace gelato::cli
