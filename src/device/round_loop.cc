@@ -31,7 +31,7 @@ Result<GenerationStats> RoundLoop::run(std::span<const spec::Token> prompt, Toke
   if (auto ok = start(prompt); !ok) {
     return fail(ok.error());
   }
-  bool more = length_ < options_.context_tokens;
+  bool more = length_ <= options_.context_tokens;
   stats_.stop = StopReason::kContext;
   while (more) {
     if (auto ok = round(); !ok) {
@@ -191,7 +191,7 @@ bool RoundLoop::finished(bool sink_wants_more) {
     stats_.stop = StopReason::kSink;
   } else if (options_.max_tokens > 0 && stats_.tokens >= options_.max_tokens) {
     stats_.stop = StopReason::kLimit;
-  } else if (length_ >= options_.context_tokens) {
+  } else if (length_ > options_.context_tokens) {  // the newest token has no cell, and needs none
     stats_.stop = StopReason::kContext;
   } else {
     return false;
