@@ -1,6 +1,4 @@
 // The test kit itself: what it claims to be exact is checked by hand or against published tables.
-#include "tests/support/toy_model.h"
-
 #include <gtest/gtest.h>
 
 #include <array>
@@ -8,6 +6,7 @@
 #include <numeric>
 
 #include "tests/support/chi_square.h"
+#include "tests/support/toy_model.h"
 
 namespace gelato::toy {
 namespace {
