@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,6 +36,7 @@ struct Case {
   Token n_vocab;
   SparseDist p;
   SparseDist q;
+  friend void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 };
 
 SparseDist shifted(const SparseDist& row, std::size_t by, Token n_vocab) {
@@ -298,6 +300,7 @@ Verdict one_uniform_for_all_tokens(Tokens draft, Rows q, Rows p, Rng& rng) {
 struct Mutant {
   const char* name;
   Verify verify;
+  friend void PrintTo(const Mutant& mutant, std::ostream* out) { *out << mutant.name; }
 };
 
 class VerifyLawRejects : public testing::TestWithParam<Mutant> {};

@@ -148,13 +148,13 @@ Result<std::optional<spec::RowStats>> ToyDrafter::draft_one(spec::Draft& draft, 
   }
   if (mode_ == spec::Mode::kGreedy) {
     draft.push(stats.top1);
-    return stats;
+  } else {
+    proposal_ = row;
+    if (codec_ != nullptr) {
+      codec_->quantise(proposal_);
+    }
+    draft.push(proposal_.sample(rng_.uniform())) = proposal_;
   }
-  proposal_ = row;
-  if (codec_ != nullptr) {
-    codec_->quantise(proposal_);
-  }
-  draft.push(proposal_.sample(rng_.uniform())) = proposal_;
   text_.push_back(draft.tokens().back());
   return stats;
 }
