@@ -14,8 +14,7 @@
 namespace gelato::control {
 namespace {
 
-constexpr std::array kKinds{&kStaticPolicy, &kPMinPolicy, &kDssdPolicy, &kEdgeOnlyPolicy,
-                            &kDeviceOnlyPolicy};
+constexpr std::array kKinds{&kStatic, &kPMin, &kDssd, &kEdgeOnly, &kDeviceOnly};
 
 std::string all_names() {
   std::string out;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -130,8 +131,9 @@ class HostileNumbers {
  public:
   explicit HostileNumbers(std::uint64_t seed) : rng_(seed, "hostile") {}
   double operator()() {
-    constexpr double kInf = std::numeric_limits<double>::infinity();
-    constexpr std::array kOdd{std::nan(""), kInf, -kInf, 0.0, -0.0, -1.0, 5e-324, 1.7e308};
+    using Limits = std::numeric_limits<double>;
+    constexpr double kInf = Limits::infinity();
+    constexpr std::array kOdd{Limits::quiet_NaN(), kInf, -kInf, 0.0, -0.0, -1.0, 5e-324, 1.7e308};
     const double magnitude = std::pow(10.0, 12.0 * rng_.uniform() - 6.0);
     return rng_.below(3) == 0 ? kOdd.at(rng_.below(kOdd.size())) : magnitude;
   }

@@ -1,5 +1,5 @@
-// How a policy is described to people and built from text: one PolicyKind per policy, declared in
-// the policy's own header and listed once, in src/control/policy.cc.
+// How a policy is described to people and built from text: one PolicyKind per policy, in the
+// policy's own header, and all of them listed once, in src/control/policy.cc.
 #pragma once
 
 #include <limits>
@@ -23,10 +23,20 @@ struct Parameter {
   std::string_view meaning;     // with its unit
   double fallback = kRequired;  // the value when the string does not give one
   double min = 0.0;
-  double max = 0.0;
+  double max = 1.0;
   bool whole = false;      // whole numbers only
   bool above_min = false;  // `min` itself is not accepted
 };
+
+// The parameter that bounds a draft, the same for every policy but for its default.
+constexpr Parameter length_parameter(double fallback) {
+  return {.name = "length",
+          .meaning = "longest draft, tokens",
+          .fallback = fallback,
+          .min = 1,
+          .max = kMaxDraftLength,
+          .whole = true};
+}
 
 // One policy: its name, its parameters in the order of the positional form, what it does, and how
 // to make one from as many values, all within range.
