@@ -8,13 +8,14 @@
 #include <vector>
 
 #include "gelato/control/fixed_policies.h"
+#include "gelato/control/gelato_paper.h"
 #include "gelato/control/p_min.h"
 #include "gelato/control/policy_kind.h"
 
 namespace gelato::control {
 namespace {
 
-constexpr std::array kKinds{&kStatic, &kPMin, &kDssd, &kEdgeOnly, &kDeviceOnly};
+constexpr std::array kKinds{&kStatic, &kPMin, &kGelatoPaper, &kDssd, &kEdgeOnly, &kDeviceOnly};
 
 std::string all_names() {
   std::string out;

@@ -64,7 +64,7 @@ std::string play_round(Policy& policy, std::uint64_t round, Number& number) {
   const std::uint32_t bound = std::min(plan.max_draft, context.max_draft);
   while (outcome.drafted < bound) {
     ++outcome.drafted;
-    DraftState state{.drafted = outcome.drafted, .last = {}, .max_draft = bound};
+    DraftState state{.drafted = outcome.drafted, .max_draft = bound};
     state.last.top1_prob = static_cast<float>(number());
     state.last.margin = static_cast<float>(number());
     state.last.entropy = static_cast<float>(number());

@@ -23,7 +23,7 @@ TEST(FixedPolicies, NeverStopADraftEarly) {
   for (const char* text : {"static:5", "dssd:5", "device-only", "p-min:0.9"}) {
     auto policy = make_policy(text).value();
     policy->begin_round({});
-    DraftState state{.drafted = 1, .last = {}, .max_draft = 5};
+    DraftState state{.drafted = 1, .max_draft = 5};
     state.last.entropy = 10.0F;
     EXPECT_TRUE(policy->keep_drafting(state)) << text;
   }

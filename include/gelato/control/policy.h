@@ -22,16 +22,16 @@ inline constexpr std::uint32_t kMaxDraftLength = 64;
 // What the next round is expected to cost, from measurement or from a profile. Fields nobody could
 // measure yet are zero.
 struct CostEstimate {
-  Seconds draft_token;         // device: one drafted token
-  Joules draft_token_energy;   //
-  Seconds round_trip;          // network delay of a round besides serialisation; 0 in one process
-  BitsPerSecond uplink;        // 0: no network in between
-  Bits uplink_bits_per_token;  // payload of one drafted token
-  Bits uplink_bits_per_round;  // framing of a round
-  Seconds verify_base;         // target: T(1), a pass without any draft token
-  Seconds verify_token;        // target: additional time of each draft token in the pass
-  Watts tx_power;              // device, while sending
-  Watts wait_power;            // device, while waiting and receiving
+  Seconds draft_token{};         // device: one drafted token
+  Joules draft_token_energy{};   //
+  Seconds round_trip{};          // network delay of a round besides serialisation; 0 in one process
+  BitsPerSecond uplink{};        // 0: no network in between
+  Bits uplink_bits_per_token{};  // payload of one drafted token
+  Bits uplink_bits_per_round{};  // framing of a round
+  Seconds verify_base{};         // target: T(1), a pass without any draft token
+  Seconds verify_token{};        // target: additional time of each draft token in the pass
+  Watts tx_power{};              // device, while sending
+  Watts wait_power{};            // device, while waiting and receiving
 };
 
 // Before a round.
@@ -39,7 +39,7 @@ struct RoundContext {
   std::uint64_t round = 0;           // 0-based
   std::uint32_t context_tokens = 0;  // L: committed tokens, prompt included
   std::uint32_t max_draft = 0;       // longest useful draft: context window, tokens still wanted
-  CostEstimate cost;
+  CostEstimate cost{};
 };
 
 // Who writes in a round.
@@ -71,7 +71,7 @@ struct RoundPlan {
 // After each drafted token.
 struct DraftState {
   std::uint32_t drafted = 0;    // tokens in the draft now, >= 1
-  spec::RowStats last;          // the row the newest token came from
+  spec::RowStats last{};        // the row the newest token came from
   std::uint32_t max_draft = 0;  // the bound in force: min(plan, context)
 };
 
@@ -82,9 +82,9 @@ struct RoundOutcome {
   std::uint32_t drafted = 0;
   std::uint32_t accepted = 0;
   std::uint32_t committed = 0;  // accepted + 1, or fewer at the end of the text
-  Seconds elapsed;              // the whole round
-  Seconds drafting;             // of it, spent drafting
-  Joules energy;                // device, the whole round; 0 if there is no meter
+  Seconds elapsed{};            // the whole round
+  Seconds drafting{};           // of it, spent drafting
+  Joules energy{};              // device, the whole round; 0 if there is no meter
 };
 
 // Decides draft lengths. One object per generation; called from one thread, in the order
