@@ -7,15 +7,22 @@
 #include <cmath>
 #include <vector>
 
+#include "gelato/control/adaedl.h"
 #include "gelato/control/fixed_policies.h"
 #include "gelato/control/gelato_paper.h"
+#include "gelato/control/goodput.h"
 #include "gelato/control/p_min.h"
 #include "gelato/control/policy_kind.h"
+#include "gelato/control/specdecpp_threshold.h"
+#include "gelato/control/svip.h"
+#include "gelato/control/ucb.h"
 
 namespace gelato::control {
 namespace {
 
-constexpr std::array kKinds{&kStatic, &kPMin, &kGelatoPaper, &kDssd, &kEdgeOnly, &kDeviceOnly};
+constexpr std::array kKinds{&kStatic,    &kPMin, &kAdaEdl,      &kSvip, &kSpecDecPpThreshold,
+                            &kGoodput,   &kUcb,  &kGelatoPaper, &kDssd, &kEdgeOnly,
+                            &kDeviceOnly};
 
 std::string all_names() {
   std::string out;

@@ -24,6 +24,9 @@ inline std::string illegal_plan(const RoundPlan& plan) {
   if (plan.mode == RoundMode::kTargetOnly && plan.max_draft != 0) {
     return "a round of the target alone asks for a draft";
   }
+  if (plan.burst == 0 || plan.burst > kMaxDraftLength) {
+    return fmt::format("a burst of {} tokens", plan.burst);
+  }
   return "";
 }
 

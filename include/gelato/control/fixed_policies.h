@@ -2,7 +2,7 @@
 //   static:N     drafts of N tokens: Leviathan et al., arXiv 2211.17192, algorithm 1.
 //   dssd:N       the same lengths, with the uplink of DSSD (arXiv 2507.12000): ids and the scalars
 //                q_i(x_i) up, and on a rejection the target's row down.
-//   edge-only    the target alone.
+//   edge-only    the target alone, streamed: as many tokens in an answer as a round may have.
 //   device-only  the draft model alone. Its text is not the target's.
 #pragma once
 

@@ -45,7 +45,7 @@ struct RoundContext {
 // Who writes in a round.
 enum class RoundMode : std::uint8_t {
   kSpeculate,   // the device drafts, the target verifies; max_draft 0 is a round of one token
-  kTargetOnly,  // the target writes; nothing is drafted, max_draft is 0
+  kTargetOnly,  // the target writes up to `burst` tokens; nothing is drafted, max_draft is 0
   kDraftOnly,   // the draft model writes and nothing is verified: drafted tokens are committed, at
                 // most max_draft in a round. Not the target's text; only on the user's word
 };
@@ -66,6 +66,9 @@ struct RoundPlan {
   float min_top1 = 0.0F;
   RoundMode mode = RoundMode::kSpeculate;
   UplinkFormat uplink = UplinkFormat::kSession;
+  // Mode kTargetOnly: how many tokens are asked of the target in one answer, so that a round trip
+  // is paid once for all of them; 1..kMaxDraftLength. A loop that can only ask for one commits one.
+  std::uint32_t burst = 1;
 };
 
 // After each drafted token.
@@ -81,10 +84,12 @@ struct RoundOutcome {
   bool answered = true;
   std::uint32_t drafted = 0;
   std::uint32_t accepted = 0;
-  std::uint32_t committed = 0;  // accepted + 1, or fewer at the end of the text
-  Seconds elapsed{};            // the whole round
-  Seconds drafting{};           // of it, spent drafting
-  Joules energy{};              // device, the whole round; 0 if there is no meter
+  // kSpeculate: accepted + 1; kTargetOnly: what the target wrote; kDraftOnly: drafted. Fewer at the
+  // end of the text.
+  std::uint32_t committed = 0;
+  Seconds elapsed{};   // the whole round
+  Seconds drafting{};  // of it, spent drafting
+  Joules energy{};     // device, the whole round; 0 if there is no meter
 };
 
 // Decides draft lengths. One object per generation; called from one thread, in the order
