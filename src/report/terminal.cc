@@ -6,62 +6,23 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
 #include <cstdlib>
+
+#include "gelato/base/utf8.h"
 
 namespace gelato::report {
 namespace {
 
-constexpr char32_t kInvalid = 0xFFFFFFFF;
-
-// Length of the UTF-8 sequence that `lead` begins, 0 if none does, and the smallest code point that
-// needs that many bytes (a longer way of writing one is not UTF-8).
-struct Lead {
-  std::size_t length;
-  char32_t bits;
-  char32_t smallest;
-};
-
-Lead lead_of(unsigned char byte) {
-  if (byte < 0x80) {
-    return {1, byte, 0};
+// The first character of `text`, which is valid UTF-8 and not empty, taken off its front.
+char32_t take_character(std::string_view& text) {
+  const auto lead = static_cast<unsigned char>(text.front());
+  const std::size_t length = lead < 0xC0 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  char32_t code = length == 1 ? lead : lead & (0x7FU >> length);
+  for (const char byte : text.substr(1, length - 1)) {
+    code = (code << 6U) | (static_cast<unsigned char>(byte) & 0x3FU);
   }
-  if (byte >= 0xC2 && byte < 0xE0) {
-    return {2, byte & 0x1FU, 0x80};
-  }
-  if (byte >= 0xE0 && byte < 0xF0) {
-    return {3, byte & 0x0FU, 0x800};
-  }
-  if (byte >= 0xF0 && byte < 0xF5) {
-    return {4, byte & 0x07U, 0x10000};
-  }
-  return {0, 0, 0};
-}
-
-struct Decoded {
-  char32_t code_point;  // kInvalid: one byte that is not UTF-8
-  std::size_t length;
-};
-
-// The first code point of `text`, which is not empty.
-Decoded decode(std::string_view text) {
-  const Lead lead = lead_of(static_cast<unsigned char>(text.front()));
-  if (lead.length == 0 || lead.length > text.size()) {
-    return {kInvalid, 1};
-  }
-  char32_t code = lead.bits;
-  for (std::size_t i = 1; i < lead.length; ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if ((byte & 0xC0U) != 0x80U) {
-      return {kInvalid, 1};
-    }
-    code = (code << 6U) | (byte & 0x3FU);
-  }
-  const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
-  if (code < lead.smallest || code > 0x10FFFF || surrogate) {
-    return {kInvalid, 1};
-  }
-  return {code, lead.length};
+  text.remove_prefix(length);
+  return code;
 }
 
 struct Range {
@@ -138,29 +99,24 @@ std::string paint(std::string_view text, Style style, const Terminal& terminal) 
 }
 
 std::string printable(std::string_view text) {
+  const std::string valid = replace_invalid_utf8(text);
   std::string shown;
-  while (!text.empty()) {
-    const Decoded next = decode(text);
-    if (next.code_point == kInvalid || within(kControls, next.code_point)) {
-      shown += "\uFFFD";
-    } else {
-      shown += text.substr(0, next.length);
-    }
-    text.remove_prefix(next.length);
+  for (std::string_view rest = valid; !rest.empty();) {
+    const std::string_view from = rest;
+    const char32_t code = take_character(rest);
+    shown += within(kControls, code) ? "\uFFFD" : from.substr(0, from.size() - rest.size());
   }
   return shown;
 }
 
 std::size_t display_width(std::string_view text) {
+  const std::string valid = replace_invalid_utf8(text);
   std::size_t width = 0;
-  while (!text.empty()) {
-    const Decoded next = decode(text);
-    if (next.code_point == kInvalid) {
-      ++width;
-    } else if (!within(kCombining, next.code_point)) {
-      width += within(kWide, next.code_point) ? 2 : 1;
+  for (std::string_view rest = valid; !rest.empty();) {
+    const char32_t code = take_character(rest);
+    if (!within(kCombining, code)) {
+      width += within(kWide, code) ? 2 : 1;
     }
-    text.remove_prefix(next.length);
   }
   return width;
 }
