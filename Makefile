@@ -4,16 +4,21 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
-JOBS ?= $(shell nproc)
+export JOBS ?= $(shell nproc)
 GELATO := build/release/bin/gelato
+CPP_FILES := find include src apps tests -name '*.h' -o -name '*.cc'
 
-.PHONY: help setup build demo test bench peers format format-check tidy asan tsan fuzz docs-check clean
+.PHONY: help setup setup-dev build demo test bench peers format format-check tidy asan tsan fuzz \
+        docs-check clean
 
 help: ## this list
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | awk -F'|' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 setup: ## install what is missing (Debian packages, llama.cpp libraries)
 	@scripts/setup.sh
+
+setup-dev: ## the same, with the tools that the checks below need (clang)
+	@scripts/setup.sh --dev
 
 build: setup ## build the release preset: build/release/bin/gelato
 	@scripts/build.sh release
@@ -30,13 +35,13 @@ bench: build ## micro-benchmarks, then `gelato bench local` (about two minutes)
 peers: setup ## compile llama.cpp's llama-speculative-simple against the same libraries
 	@scripts/peers.sh
 
-format: ## rewrite the C++ files in the house format
-	@git ls-files '*.h' '*.cc' | xargs clang-format -i
+format: setup-dev ## rewrite the C++ files in the house format
+	@$(CPP_FILES) | xargs clang-format -i
 
-format-check: setup ## fail if a C++ file is not in the house format
-	@git ls-files '*.h' '*.cc' | xargs clang-format --dry-run -Werror
+format-check: setup-dev ## fail if a C++ file is not in the house format
+	@$(CPP_FILES) | xargs clang-format --dry-run -Werror
 
-tidy: setup ## clang-tidy over every C++ file
+tidy: setup-dev ## clang-tidy over every C++ file
 	@scripts/tidy.sh
 
 asan: setup ## build and test with AddressSanitizer, LeakSanitizer, UndefinedBehaviorSanitizer
@@ -45,9 +50,9 @@ asan: setup ## build and test with AddressSanitizer, LeakSanitizer, UndefinedBeh
 
 tsan: setup ## build and test with ThreadSanitizer
 	@scripts/build.sh tsan
-	@ctest --preset tsan -j $(JOBS)
+	@scripts/without_aslr.sh ctest --preset tsan -j $(JOBS)
 
-fuzz: setup ## run every fuzzer for FUZZ_SECONDS (default 30) each
+fuzz: setup-dev ## run every fuzzer for FUZZ_SECONDS (default 30) each
 	@scripts/build.sh fuzz
 	@scripts/fuzz.sh
 
@@ -55,4 +60,4 @@ docs-check: build ## run the commands of README.md, check the links of every pag
 	@scripts/docs_check.sh
 
 clean: ## remove everything that was built (downloads stay in build/deps)
-	@rm -rf build/release build/dev build/asan build/tsan build/tidy build/fuzz
+	@find build -mindepth 1 -maxdepth 1 ! -name deps -exec rm -rf {} +

@@ -4,6 +4,7 @@
 # With --source also build/deps/llama/source, the release's source tree (for `make peers`).
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=scripts/llama.pin
 . scripts/llama.pin
 
 dest=build/deps/llama
@@ -28,7 +29,12 @@ fetch() { # PACKAGE TARBALL SHA512: leaves the checked tarball in $cache
   mkdir -p "$cache"
   if [ ! -f "$file" ] || ! echo "$3  $file" | sha512sum --check --status; then
     echo "setup: fetching $1 $LLAMA_NPM_VERSION"
-    (cd "$cache" && npm pack --silent --ignore-scripts "$1@$LLAMA_NPM_VERSION" >/dev/null)
+    (cd "$cache" && npm pack --loglevel error --ignore-scripts --cache "$PWD/npm-cache" \
+      "$1@$LLAMA_NPM_VERSION" >/dev/null) || {
+      echo "setup: npm could not fetch $1; check the network, then run this again." >&2
+      exit 1
+    }
+    rm -rf "$cache/npm-cache" # a second copy of the same tarball
   fi
   if ! echo "$3  $file" | sha512sum --check --status; then
     rm -f "$file"
@@ -57,6 +63,7 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ]; then
   mkdir -p "$dest/lib" "$dest/include"
   # shellcheck disable=SC2086
   fetch $libraries
+  # shellcheck disable=SC2086
   set -- $libraries
   tar -xzf "$cache/$2" -C "$dest" --strip-components=3 --wildcards 'package/bins/*/lib*.so'
   mv "$dest"/lib*.so "$dest/lib/"
@@ -72,8 +79,9 @@ else
   echo "setup: llama.cpp $LLAMA_RELEASE is there already"
 fi
 
-if [ $with_source = yes ] && [ ! -f "$dest/source/CMakeLists.txt" ]; then
-  bundle "$dest/source"
-  git -C "$dest/source" checkout --quiet HEAD -- .
+if [ $with_source = yes ] && [ ! -d "$dest/source" ]; then
+  bundle "$dest/source.tmp"
+  git -C "$dest/source.tmp" checkout --quiet HEAD -- .
+  mv "$dest/source.tmp" "$dest/source"
   echo "setup: llama.cpp $LLAMA_RELEASE source is below $dest/source"
 fi

@@ -1,23 +1,35 @@
 #!/usr/bin/env bash
-# Installs what building and testing Gelato needs on Debian 12, and prints what it does. Safe to run
-# again: what is there stays. As root it calls apt-get; otherwise it names what is missing.
+# Installs what Gelato needs on Debian 12 and says what it does. Safe to run again: what is there stays.
+#
+#   scripts/setup.sh         to build, run and test
+#   scripts/setup.sh --dev   also what the checks need (clang, clang-format, clang-tidy, ccache)
+#
+# As root it calls apt-get; otherwise it names the packages that are missing and fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 packages=(
   # tools
-  build-essential ca-certificates ccache clang clang-format clang-tidy cmake git libclang-rt-14-dev
-  ninja-build pkg-config python3
+  build-essential ca-certificates cmake git ninja-build pkg-config python3
   # libraries (docs/dependencies.md says what for)
   libbenchmark-dev libcli11-dev libexpected-dev libfmt-dev libgmock-dev libgtest-dev libhwy-dev
   libspdlog-dev libssl-dev libtomlplusplus-dev nlohmann-json3-dev
 )
+if [ "${1:-}" = --dev ]; then
+  packages+=(ccache clang clang-format clang-tidy libclang-rt-14-dev)
+fi
+
 missing=()
 for package in "${packages[@]}"; do
   status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
   [ "$status" = installed ] || missing+=("$package")
 done
-command -v npm >/dev/null || missing+=(npm)
+system_llama=no
+if pkg-config --exists llama 2>/dev/null; then
+  system_llama=yes
+elif ! command -v npm >/dev/null; then
+  missing+=(npm) # brings llama.cpp's prebuilt libraries
+fi
 
 if [ ${#missing[@]} -gt 0 ]; then
   if [ "$(id -u)" != 0 ]; then
@@ -27,13 +39,14 @@ if [ ${#missing[@]} -gt 0 ]; then
   fi
   echo "setup: installing ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
-  apt-get update -qq
-  apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  apt-get -o Acquire::Retries=3 update -qq
+  apt-get -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 install -y -qq --no-install-recommends \
+    "${missing[@]}" >/dev/null
 else
   echo "setup: all Debian packages are there already"
 fi
 
-if pkg-config --exists llama; then
+if [ $system_llama = yes ]; then
   echo "setup: using the llama.cpp of this system ($(pkg-config --modversion llama))"
 else
   scripts/fetch_llama.sh
