@@ -12,8 +12,9 @@ packages=(
   # tools
   build-essential ca-certificates cmake git ninja-build pkg-config python3
   # libraries (docs/dependencies.md says what for)
-  libbenchmark-dev libcli11-dev libexpected-dev libfmt-dev libgmock-dev libgtest-dev libhwy-dev
-  libspdlog-dev libssl-dev libtomlplusplus-dev nlohmann-json3-dev
+  libbenchmark-dev libcli11-dev libcpp-httplib-dev libexpected-dev libfmt-dev libgmock-dev
+  libgrpc++-dev libgtest-dev libhwy-dev libprotobuf-dev libspdlog-dev libssl-dev libtomlplusplus-dev
+  nlohmann-json3-dev protobuf-compiler protobuf-compiler-grpc
 )
 if [ "${1:-}" = --dev ]; then
   packages+=(ccache clang clang-format clang-tidy libclang-rt-14-dev)

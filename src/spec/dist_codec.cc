@@ -9,7 +9,7 @@
 #include <cmath>
 #include <limits>
 
-#include "bit_stream.h"
+#include "gelato/spec/bit_stream.h"
 
 namespace gelato::spec {
 namespace {
