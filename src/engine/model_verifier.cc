@@ -13,7 +13,6 @@ namespace gelato::engine {
 ModelVerifier::ModelVerifier(Context& context, const SamplerParams& params, std::uint64_t seed)
     : sequence_(context, 0), sampler_(params), rng_(seed, "verify") {
   input_.reserve(context.options().max_rows);
-  rows_.resize(context.options().max_rows);
 }
 
 Result<void> ModelVerifier::start(std::span<const spec::Token> prompt) {
@@ -75,17 +74,18 @@ Result<spec::Verdict> ModelVerifier::verify_greedy(const spec::Draft& draft) {
 }
 
 Result<spec::Verdict> ModelVerifier::verify_sampling(const spec::Draft& draft) {
-  const std::size_t n = draft.size() + 1;
-  for (std::uint32_t i = 0; i < n; ++i) {
-    const auto logits = sequence_.logits(i);
-    if (!logits) {
-      return fail(logits.error());
-    }
-    if (auto ok = sampler_.distribution(*logits, rows_[i]); !ok) {
-      return fail(ok.error());
-    }
+  return spec::verify_sampling(draft.tokens(), draft.rows(), *this, rng_);
+}
+
+Result<const spec::SparseDist*> ModelVerifier::row(std::size_t i) {
+  const auto logits = sequence_.logits(static_cast<std::uint32_t>(i));
+  if (!logits) {
+    return fail(logits.error());
   }
-  return spec::verify_sampling(draft.tokens(), draft.rows(), std::span(rows_).first(n), rng_);
+  if (auto ok = sampler_.distribution(*logits, row_); !ok) {
+    return fail(ok.error());
+  }
+  return &row_;
 }
 
 }  // namespace gelato::engine

@@ -27,6 +27,11 @@ constexpr auto kMoreProbable = [](const auto& a, const auto& b) {
   return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
 };
 
+// log p(candidate) / p(most probable): never positive.
+double below_max(const auto& candidate, float max) {
+  return static_cast<double>(candidate.logit) - static_cast<double>(max);
+}
+
 }  // namespace
 
 Result<void> Sampler::distribution(std::span<const float> logits, spec::SparseDist& out) {
@@ -50,12 +55,14 @@ Result<void> Sampler::distribution(std::span<const float> logits, spec::SparseDi
   keep_top_p(max);
   keep_min_p(max);
 
-  std::sort(candidates_.begin(), candidates_.end(),
-            [](const Candidate& a, const Candidate& b) { return a.token < b.token; });
+  if (params_.top_k > 0 || params_.top_p < 1.0) {  // the cuts have changed the order
+    std::sort(candidates_.begin(), candidates_.end(),
+              [](const Candidate& a, const Candidate& b) { return a.token < b.token; });
+  }
   auto& entries = out.storage();
   entries.clear();
   for (const Candidate& c : candidates_) {
-    const double weight = std::exp(static_cast<double>(c.logit - max) / params_.temperature);
+    const double weight = std::exp(below_max(c, max) / params_.temperature);
     if (weight > 0.0) {
       entries.push_back({c.token, weight});
     }
@@ -79,7 +86,7 @@ void Sampler::keep_top_p(float max) {
   }
   double total = 0.0;
   for (const Candidate& c : candidates_) {
-    total += std::exp(static_cast<double>(c.logit - max));
+    total += std::exp(below_max(c, max));
   }
   // Sorts only as deep as the mass reaches: the first 64 tokens usually hold it, else eight times
   // as many, and so on.
@@ -93,7 +100,7 @@ void Sampler::keep_top_p(float max) {
                       candidates_.begin() + static_cast<std::ptrdiff_t>(upto), candidates_.end(),
                       kMoreProbable);
     for (; sorted < upto; ++sorted) {
-      mass += std::exp(static_cast<double>(candidates_[sorted].logit - max));
+      mass += std::exp(below_max(candidates_[sorted], max));
       if (mass >= wanted) {
         candidates_.resize(sorted + 1);
         return;

@@ -34,15 +34,37 @@ Verdict verify_greedy(std::span<const Token> draft, std::span<const Token> targe
 
 Verdict verify_sampling(std::span<const Token> draft, std::span<const SparseDist> q,
                         std::span<const SparseDist> p, Rng& rng) {
-  assert(q.size() == draft.size() && p.size() == draft.size() + 1);
+  assert(p.size() == draft.size() + 1);
+  class InMemory final : public TargetRows {
+   public:
+    explicit InMemory(std::span<const SparseDist> rows) : rows_(rows) {}
+    Result<const SparseDist*> row(std::size_t i) override { return &rows_[i]; }
+
+   private:
+    std::span<const SparseDist> rows_;
+  } rows(p);
+  return *verify_sampling(draft, q, rows, rng);  // rows in memory cannot fail
+}
+
+Result<Verdict> verify_sampling(std::span<const Token> draft, std::span<const SparseDist> q,
+                                TargetRows& p, Rng& rng) {
+  assert(q.size() == draft.size());
   for (std::uint32_t i = 0; i < draft.size(); ++i) {
+    const auto row = p.row(i);
+    if (!row) {
+      return fail(row.error());
+    }
     const Token x = draft[i];
-    if (!accept_token(p[i].prob(x), q[i].prob(x), rng.uniform())) {
-      return {.accepted = i, .next = sample_residual(p[i], q[i], rng.uniform())};
+    if (!accept_token((*row)->prob(x), q[i].prob(x), rng.uniform())) {
+      return Verdict{.accepted = i, .next = sample_residual(**row, q[i], rng.uniform())};
     }
   }
-  return {.accepted = static_cast<std::uint32_t>(draft.size()),
-          .next = p[draft.size()].sample(rng.uniform())};
+  const auto row = p.row(draft.size());
+  if (!row) {
+    return fail(row.error());
+  }
+  return Verdict{.accepted = static_cast<std::uint32_t>(draft.size()),
+                 .next = (*row)->sample(rng.uniform())};
 }
 
 Token sample_residual(const SparseDist& p, const SparseDist& q, double u) {

@@ -7,13 +7,14 @@
 #include "gelato/engine/context.h"
 #include "gelato/engine/sampler.h"
 #include "gelato/spec/decoding.h"
+#include "gelato/spec/verify.h"
 
 namespace gelato::engine {
 
 // One pass of the target per round: the last committed token and the whole draft go in, one row per
 // position comes out. With an empty draft this is plain autoregressive decoding, so the target
 // alone and the target with a draft run the same code.
-class ModelVerifier final : public spec::Verifier {
+class ModelVerifier final : public spec::Verifier, private spec::TargetRows {
  public:
   // `context` must outlive this; its sequence 0 is used. In sampling mode decisions are drawn from
   // stream "verify" of `seed`.
@@ -32,14 +33,15 @@ class ModelVerifier final : public spec::Verifier {
  private:
   Result<spec::Verdict> verify_greedy(const spec::Draft& draft);
   Result<spec::Verdict> verify_sampling(const spec::Draft& draft);
+  Result<const spec::SparseDist*> row(std::size_t i) override;
 
   Sequence sequence_;
   Sampler sampler_;
   Rng rng_;
   spec::Token pending_ = 0;  // last committed token, not yet in the KV cache
   float logit_gap_ = 0.0F;
-  std::vector<spec::Token> input_;      // pending_, then the draft
-  std::vector<spec::SparseDist> rows_;  // of the target, reused
+  std::vector<spec::Token> input_;  // pending_, then the draft
+  spec::SparseDist row_;            // of the target, reused
 };
 
 // How far one logit may move between a pass over one token and a pass over many: kernels for

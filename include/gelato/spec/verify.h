@@ -9,6 +9,7 @@
 
 #include <span>
 
+#include "gelato/base/result.h"
 #include "gelato/base/rng.h"
 #include "gelato/spec/draft.h"
 
@@ -26,6 +27,19 @@ Verdict verify_greedy(std::span<const Token> draft, std::span<const Token> targe
 // q_i(x_i) > 0.
 Verdict verify_sampling(std::span<const Token> draft, std::span<const SparseDist> q,
                         std::span<const SparseDist> p, Rng& rng);
+
+// The target's rows, each computed when it is asked for: verification never looks behind the first
+// rejection, and turning logits into a distribution is most of its cost.
+class TargetRows {
+ public:
+  virtual ~TargetRows() = default;
+  // Row i, valid until the next call. Asked for at most once each, in ascending order.
+  virtual Result<const SparseDist*> row(std::size_t i) = 0;
+};
+
+// The same decision from the same uniforms. Errors: those of `p`.
+Result<Verdict> verify_sampling(std::span<const Token> draft, std::span<const SparseDist> q,
+                                TargetRows& p, Rng& rng);
 
 // The two halves of verify_sampling(), for a wire mode that runs them on different machines (DSSD,
 // arXiv 2507.12000).
