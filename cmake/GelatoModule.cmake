@@ -81,4 +81,7 @@ function(gelato_module_tests name)
                          WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
                          PROPERTIES LABELS ${label} TIMEOUT 300)
   endforeach()
+  if(EXISTS ${PROJECT_SOURCE_DIR}/tests/${name}/CMakeLists.txt)
+    add_subdirectory(${PROJECT_SOURCE_DIR}/tests/${name})  # what they need besides their sources
+  endif()
 endfunction()
