@@ -46,6 +46,7 @@ void decode_all(const DistCodec& codec, std::span<const std::uint8_t> in) {
 }  // namespace
 
 // The first byte chooses among parameters, small and large.
+// NOLINTNEXTLINE(readability-identifier-naming): the name that libFuzzer calls
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const std::vector<DistCodec> codecs{
       DistCodec::create({.n_vocab = 4096}).value(), DistCodec::create({.n_vocab = 151936}).value(),

@@ -67,9 +67,9 @@ TEST(SparseDist, SamplesByInverseCdfInTokenOrder) {
 
 // Ten times 0.1 is 0.9999999999999999: the largest u must still find a token.
 TEST(SparseDist, SamplesTheLastTokenWhenTheSumIsRoundedDown) {
-  std::vector<TokenProb> entries;
-  for (Token t = 0; t < 10; ++t) {
-    entries.push_back({t, 0.1});
+  std::vector<TokenProb> entries(10);
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    entries[i] = {static_cast<Token>(i), 0.1};
   }
   EXPECT_EQ(row_of(entries).sample(1.0 - 0x1.0p-53), 9);
 }

@@ -140,10 +140,10 @@ double smallest_p_value(const DraftRule& rule) {
 struct NamedRule {
   const char* name;
   DraftRule rule;
-  friend void PrintTo(const NamedRule& rule, std::ostream* out) { *out << rule.name; }
+  friend std::ostream& operator<<(std::ostream& out, const NamedRule& r) { return out << r.name; }
 };
 
-const auto kRuleName = [](const auto& test) { return std::string(test.param.name); };
+std::string rule_name(const testing::TestParamInfo<NamedRule>& test) { return test.param.name; }
 
 std::vector<NamedRule> exact_rules() {
   return {{"nothing", fixed_length(0)},
@@ -184,7 +184,7 @@ TEST_P(SpeculationLaw, GreedyTextsAreTheTargets) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Rules, SpeculationLaw, testing::ValuesIn(exact_rules()), kRuleName);
+INSTANTIATE_TEST_SUITE_P(Rules, SpeculationLaw, testing::ValuesIn(exact_rules()), rule_name);
 
 class SpeculationLawRejects : public testing::TestWithParam<NamedRule> {};
 
@@ -196,7 +196,7 @@ INSTANTIATE_TEST_SUITE_P(Rules, SpeculationLawRejects,
                          testing::ValuesIn(std::vector<NamedRule>{
                              {"withhold_improbable_tokens", withhold_improbable_tokens},
                              {"withhold_token_zero", withhold_token_zero}}),
-                         kRuleName);
+                         rule_name);
 
 class QuantisedRows : public testing::Test {
  protected:

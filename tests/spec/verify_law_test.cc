@@ -36,7 +36,7 @@ struct Case {
   Token n_vocab;
   SparseDist p;
   SparseDist q;
-  friend void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
+  friend std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.name; }
 };
 
 SparseDist shifted(const SparseDist& row, std::size_t by, Token n_vocab) {
@@ -300,7 +300,7 @@ Verdict one_uniform_for_all_tokens(Tokens draft, Rows q, Rows p, Rng& rng) {
 struct Mutant {
   const char* name;
   Verify verify;
-  friend void PrintTo(const Mutant& mutant, std::ostream* out) { *out << mutant.name; }
+  friend std::ostream& operator<<(std::ostream& out, const Mutant& m) { return out << m.name; }
 };
 
 class VerifyLawRejects : public testing::TestWithParam<Mutant> {};

@@ -21,7 +21,8 @@ std::size_t count_allocations(Work work) {
 
 }  // namespace gelato::toy
 
-void* operator new(std::size_t size) {
+// Not inlined, because g++ would take the halves that it sees for a mismatch.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   ++gelato::toy::allocations;
   void* memory = std::malloc(size);
   if (memory == nullptr) {
@@ -29,5 +30,7 @@ void* operator new(std::size_t size) {
   }
   return memory;
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t /*size*/) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t /*size*/) noexcept {
+  std::free(memory);
+}
