@@ -33,10 +33,10 @@ struct TraceRow {
 };
 using Trace = std::vector<TraceRow>;
 
-// Limits of parse_trace(), besides kMaxRate, kMaxDelay and kMaxLoss. A day at ten rows a second has
-// 864 000 rows.
-inline constexpr std::size_t kMaxTraceBytes = std::size_t{64} << 20;
-inline constexpr std::size_t kMaxTraceRows = 1'000'000;
+// Limits of parse_trace(), besides kMaxRate, kMaxDelay and kMaxLoss. Seven hours at ten rows a
+// second have 252 000 rows.
+inline constexpr std::size_t kMaxTraceBytes = std::size_t{16} << 20;
+inline constexpr std::size_t kMaxTraceRows = 256'000;
 inline constexpr Seconds kMaxTraceTime{1e6};
 
 // Reads the text of a trace file.
