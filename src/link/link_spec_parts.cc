@@ -14,7 +14,7 @@ constexpr std::string_view kOutage = "outage";
 constexpr std::size_t kMaxQuoted = 80;
 
 // Ranges are what the models are meant for, not what the arithmetic could bear.
-const auto kKeys = std::to_array<Key>({
+constexpr auto kKeys = std::to_array<Key>({
     {"rate", LinkKind::kConstant, &kRateText, kMinRate.value(), kMaxRate.value()},
     {"up", LinkKind::kConstant, &kRateText, kMinRate.value(), kMaxRate.value()},
     {"trace", LinkKind::kTrace, nullptr},

@@ -10,15 +10,6 @@
 namespace gelato::link {
 namespace {
 
-constexpr std::array<Unit, 4> kRateUnits{{{"gbit", 9}, {"mbit", 6}, {"kbit", 3}, {"bit", 0}}};
-constexpr std::array<Unit, 3> kTimeUnits{{{"s", 0}, {"ms", -3}, {"us", -6}}};
-constexpr std::array<Unit, 4> kFrequencyUnits{{{"ghz", 9}, {"mhz", 6}, {"khz", 3}, {"hz", 0}}};
-constexpr std::array<Unit, 2> kLengthUnits{{{"km", 3}, {"m", 0}}};
-constexpr std::array<Unit, 1> kPowerUnits{{{"dbm", 0}}};
-constexpr std::array<Unit, 1> kNoiseUnits{{{"dbm/hz", 0}}};
-constexpr std::array<Unit, 1> kRatioUnits{{{"db", 0}}};
-constexpr std::array<Unit, 1> kPercentUnits{{{"%", -2}}};
-
 bool is_digits(std::string_view text) {
   return !text.empty() &&
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -81,15 +72,6 @@ std::string format_decimal(double value, int exponent) {
 }
 
 }  // namespace
-
-const Dimension kRateText{kRateUnits, "a number with gbit, mbit, kbit or bit (per second)"};
-const Dimension kTimeText{kTimeUnits, "a number with s, ms or us"};
-const Dimension kFrequencyText{kFrequencyUnits, "a number with ghz, mhz, khz or hz"};
-const Dimension kLengthText{kLengthUnits, "a number with km or m"};
-const Dimension kPowerText{kPowerUnits, "a number with dbm"};
-const Dimension kNoiseText{kNoiseUnits, "a number with dbm/hz"};
-const Dimension kRatioText{kRatioUnits, "a number with db"};
-const Dimension kPercentText{kPercentUnits, "a number with %"};
 
 std::optional<double> parse_quantity(const Dimension& dimension, std::string_view text) {
   const std::size_t unit_at = std::min(text.find_first_not_of("-.0123456789"), text.size());

@@ -3,6 +3,7 @@
 // a second time.)
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -22,14 +23,26 @@ struct Dimension {
   std::string_view wanted;  // completes "write ..." in an error message
 };
 
-extern const Dimension kRateText;
-extern const Dimension kTimeText;
-extern const Dimension kFrequencyText;
-extern const Dimension kLengthText;
-extern const Dimension kPowerText;
-extern const Dimension kNoiseText;
-extern const Dimension kRatioText;    // decibels
-extern const Dimension kPercentText;  // of 1
+inline constexpr std::array<Unit, 4> kRateUnits{
+    {{"gbit", 9}, {"mbit", 6}, {"kbit", 3}, {"bit", 0}}};
+inline constexpr std::array<Unit, 3> kTimeUnits{{{"s", 0}, {"ms", -3}, {"us", -6}}};
+inline constexpr std::array<Unit, 4> kFrequencyUnits{
+    {{"ghz", 9}, {"mhz", 6}, {"khz", 3}, {"hz", 0}}};
+inline constexpr std::array<Unit, 2> kLengthUnits{{{"km", 3}, {"m", 0}}};
+inline constexpr std::array<Unit, 1> kPowerUnits{{{"dbm", 0}}};
+inline constexpr std::array<Unit, 1> kNoiseUnits{{{"dbm/hz", 0}}};
+inline constexpr std::array<Unit, 1> kRatioUnits{{{"db", 0}}};
+inline constexpr std::array<Unit, 1> kPercentUnits{{{"%", -2}}};  // of 1
+
+inline constexpr Dimension kRateText{kRateUnits,
+                                     "a number with gbit, mbit, kbit or bit (per second)"};
+inline constexpr Dimension kTimeText{kTimeUnits, "a number with s, ms or us"};
+inline constexpr Dimension kFrequencyText{kFrequencyUnits, "a number with ghz, mhz, khz or hz"};
+inline constexpr Dimension kLengthText{kLengthUnits, "a number with km or m"};
+inline constexpr Dimension kPowerText{kPowerUnits, "a number with dbm"};
+inline constexpr Dimension kNoiseText{kNoiseUnits, "a number with dbm/hz"};
+inline constexpr Dimension kRatioText{kRatioUnits, "a number with db"};
+inline constexpr Dimension kPercentText{kPercentUnits, "a number with %"};
 
 // Longest number (without unit) that is read, so that what is printed stays short too.
 inline constexpr std::size_t kMaxDecimalChars = 32;

@@ -10,6 +10,7 @@
 #include "gelato/link/link_emulator.h"
 #include "gelato/link/link_spec.h"
 
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace gelato;
   using namespace gelato::link;

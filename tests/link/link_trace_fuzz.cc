@@ -26,6 +26,7 @@ void replay(const Trace& trace, std::optional<Seconds> repeat) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto trace = parse_trace({reinterpret_cast<const char*>(data), size});
   if (!trace) {

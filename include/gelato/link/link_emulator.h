@@ -23,7 +23,7 @@
 #include "gelato/base/result.h"
 #include "gelato/base/rng.h"
 #include "gelato/base/units.h"
-#include "gelato/link/channel_model.h"
+#include "gelato/link/channel.h"
 #include "gelato/link/link_spec.h"
 #include "gelato/link/trace.h"
 

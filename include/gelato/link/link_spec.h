@@ -19,7 +19,7 @@
 
 #include "gelato/base/result.h"
 #include "gelato/base/units.h"
-#include "gelato/link/channel_model.h"
+#include "gelato/link/channel.h"
 
 namespace gelato::link {
 

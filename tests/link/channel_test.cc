@@ -1,4 +1,4 @@
-#include "gelato/link/channel_model.h"
+#include "gelato/link/channel.h"
 
 #include <gtest/gtest.h>
 
@@ -105,6 +105,7 @@ TEST(RadioChannel, RayleighGainsAreExponential) {
   const double mean_gain = radio_channel(still).gain_at(Seconds(0));
   const RadioChannel channel = radio_channel(Radio{}, 3);
   std::vector<double> gains;
+  gains.reserve(20000);
   for (int block = 0; block < 20000; ++block) {
     gains.push_back(channel.gain_at(Seconds(0.04 * (block + 0.5))) / mean_gain);
   }

@@ -1,4 +1,4 @@
-#include "gelato/link/channel_model.h"
+#include "gelato/link/channel.h"
 
 #include <fmt/format.h>
 
