@@ -5,12 +5,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
-#include <cstdio>
 #include <cstring>
 #include <utility>
+
+#include "gelato/report/output.h"
+#include "gelato/report/terminal.h"
 
 namespace gelato::cli {
 namespace {
@@ -27,12 +31,28 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kLlamaSho
     {"-ngld", "--gpu-layers-draft"},
 }};
 
+// CLI11's words for a mistake, as the end of a sentence of ours.
+Error usage_error(const CLI::ParseError& e, const std::string& command) {
+  constexpr std::string_view kUnknownKey = "INI was not able to parse ";
+  std::string what = e.what();
+  if (what.starts_with(kUnknownKey)) {
+    what = fmt::format("the --config file sets {:.60}, which is not an option of {}",
+                       what.substr(kUnknownKey.size()), command);
+  }
+  while (!what.empty() && (what.back() == '\n' || what.back() == '.')) {
+    what.pop_back();
+  }
+  return {ErrorCode::kInvalidArgument, fmt::format("{}; see {} --help", what, command)};
+}
+
 }  // namespace
 
 void set_up(CLI::App& app) {
-  app.set_config("--config", "", "Read options from a TOML file (name = value, long names)");
+  app.set_config("--config", "", "Read options from a TOML file (name = value, long names)")
+      ->type_name("FILE");
+  app.allow_config_extras(CLI::config_extras_mode::error);
   app.get_formatter()->column_width(38);
-  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
 }
 
 bool parse(CLI::App& app, std::vector<std::string> arguments, int& exit_code) {
@@ -54,21 +74,51 @@ bool parse(CLI::App& app, std::vector<std::string> arguments, int& exit_code) {
     exit_code = written ? kSuccess : print_error(written.error());
   } catch (const CLI::FileError& e) {
     exit_code = print_error(
-        {ErrorCode::kInvalidArgument, fmt::format("cannot read the --config file: {}", e.what())});
+        {ErrorCode::kNotFound, fmt::format("cannot read the --config file: {}", e.what())});
   } catch (const CLI::ParseError& e) {
-    std::string what = e.what();
-    while (!what.empty() && (what.back() == '\n' || what.back() == '.')) {
-      what.pop_back();
-    }
-    exit_code = print_error(
-        {ErrorCode::kInvalidArgument, fmt::format("{}; see {} --help", what, app.get_name())});
+    exit_code = print_error(usage_error(e, app.get_name()));
   }
   return false;
 }
 
+CLI::Validator in_range(std::uint64_t low, std::uint64_t high) {
+  return CLI::Validator(
+      [low, high](const std::string& text) -> std::string {
+        std::uint64_t value = 0;
+        const char* end = text.data() + text.size();
+        const auto [stopped, error] = std::from_chars(text.data(), end, value);
+        if (error == std::errc() && stopped == end && value >= low && value <= high) {
+          return {};
+        }
+        return fmt::format("\"{:.40}\" is not a whole number from {} to {}", text, low, high);
+      },
+      "");
+}
+
+void add_json_option(CLI::App& app, std::string& path) {
+  app.add_option("--json", path, "Write the result as JSON; -: standard output")->type_name("FILE");
+}
+
+Result<void> check_json(const std::string& path) {
+  return path.empty() ? Result<void>{} : report::check_output(path);
+}
+
+int text_descriptor(const std::string& json_path) {
+  return json_path == "-" ? STDERR_FILENO : STDOUT_FILENO;
+}
+
 int print_error(const Error& error) {
-  std::fprintf(stderr, "gelato: %s\n", error.message.c_str());
+  Output(STDERR_FILENO).write("gelato: " + report::printable(error.message) + "\n");
   return error.code == ErrorCode::kInvalidArgument ? kUsage : kFailed;
+}
+
+void reserve_standard_descriptors() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(descriptor, F_GETFD) == -1 && errno == EBADF) {
+      // Takes the lowest free number, which is this one. Open for the wrong direction.
+      (void)::open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    }
+  }
 }
 
 void catch_signals() {

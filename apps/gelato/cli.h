@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -23,7 +24,8 @@ struct Command {
   std::function<int(const std::vector<std::string>& arguments)> run;
 };
 
-// Prepares an option parser in the house style: --config FILE.toml takes any option of the command.
+// Prepares an option parser in the house style: --config FILE.toml takes any option of the command
+// and nothing else; an option that is given twice counts the last time, as llama.cpp has it.
 void set_up(CLI::App& app);
 
 // Parses `arguments`, accepting llama.cpp's -md, -td, -ngl and -ngld. Returns true if the command
@@ -31,9 +33,25 @@ void set_up(CLI::App& app);
 // which has been printed).
 bool parse(CLI::App& app, std::vector<std::string> arguments, int& exit_code);
 
-// Prints "gelato: message" on standard error. Returns kUsage for ErrorCode::kInvalidArgument, else
-// kFailed.
+// A check for a number option: a whole number from `low` to `high`.
+CLI::Validator in_range(std::uint64_t low, std::uint64_t high);
+
+// --json FILE, for the machine-readable result of a command.
+void add_json_option(CLI::App& app, std::string& path);
+// Whether there is a place for that result; an empty path wants none.
+// Errors: those of report::check_output().
+Result<void> check_json(const std::string& path);
+// Where the text for people goes: standard output, or standard error when the JSON goes there.
+int text_descriptor(const std::string& json_path);
+
+// Prints "gelato: message" as one line on standard error. Returns kUsage for
+// ErrorCode::kInvalidArgument, else kFailed.
 int print_error(const Error& error);
+
+// A descriptor of 0 to 2 that was closed by whoever started us becomes one that fails when it is
+// used, so that no file of ours takes its number and receives what was meant for a terminal. Call
+// it before anything is opened.
+void reserve_standard_descriptors();
 
 // From now on Ctrl-C and SIGTERM set a flag (a second one ends the process at once), and writing to
 // a closed pipe is an error instead of a signal.

@@ -1,6 +1,238 @@
+// gelato demo: the bundled models, target alone and with drafts, side by side.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gelato/cli.h"
 #include "gelato/commands.h"
+#include "gelato/comparison_report.h"
+#include "gelato/model_options.h"
+#include "gelato/prompts.h"
+#include "gelato/report/digest.h"
+#include "gelato/report/output.h"
+#include "gelato/report/progress.h"
+
 namespace gelato::cli {
-int demo_command(const std::vector<std::string>&) { return 1; }
-int bench_command(const std::vector<std::string>&) { return 1; }
-int doctor_command(const std::vector<std::string>&) { return 1; }
+namespace {
+
+// Long enough for a few sentences, short enough for three prompts, three policies and six turns in
+// less than five seconds.
+constexpr std::uint32_t kTokens = 64;
+constexpr std::uint32_t kRepetitions = 5;
+
+struct DemoFlags {
+  std::uint32_t tokens = kTokens;
+  std::uint32_t repetitions = kRepetitions;
+  std::string json;
+};
+
+// The models, and who takes part; the target alone comes first.
+struct Stage {
+  std::unique_ptr<Workplace> workplace;
+  std::vector<std::unique_ptr<LocalContender>> contenders;
+
+  [[nodiscard]] std::vector<Contender*> all() const {
+    std::vector<Contender*> out;
+    for (const auto& contender : contenders) {
+      out.push_back(contender.get());
+    }
+    return out;
+  }
+};
+
+Result<Stage> set_stage(const DemoFlags& flags) {
+  const auto models = find_bundled_models();
+  if (!models) {
+    return fail(models.error());
+  }
+  auto workplace = Workplace::create(false);
+  if (!workplace) {
+    return fail(workplace.error());
+  }
+  Stage stage{.workplace = std::move(*workplace), .contenders = {}};
+  struct Part {
+    std::string draft;
+    std::vector<std::pair<const char*, const char*>> policies;  // policy, label
+  };
+  const std::vector<Part> parts = {
+      {models->draft, {{"", "target alone"}, {"static:4", "static:4, 3 M draft"}}},
+      {models->small_draft, {{"static:4", "static:4, 1 M draft"}}}};
+  for (const Part& part : parts) {
+    ModelFlags files;
+    files.target = models->target;
+    files.draft = part.draft;
+    const auto session = stage.workplace->open(files);
+    if (!session) {
+      return fail(session.error());
+    }
+    for (const auto& [policy, label] : part.policies) {
+      auto contender = LocalContender::create(**session, policy, label, flags.tokens);
+      if (!contender) {
+        return fail(contender.error());
+      }
+      stage.contenders.push_back(std::move(*contender));
+    }
+  }
+  return stage;
+}
+
+// What the colours mean, where there are colours.
+std::string legend(const report::Terminal& terminal) {
+  if (!terminal.colour) {
+    return {};
+  }
+  return "; " + mark_origin("drafted and accepted", device::Origin::kAccepted, terminal) + ", " +
+         mark_origin("corrected", device::Origin::kCorrection, terminal) + ", " +
+         mark_origin("added after a draft accepted whole", device::Origin::kBonus, terminal);
+}
+
+// Each prompt and its text, as the first speculative contender writes it.
+Result<void> show_texts(const Stage& stage, const ComparisonPlan& plan, Output& out,
+                        const report::Terminal& terminal) {
+  LocalContender& writer = *stage.contenders[1];
+  out.write(fmt::format("Written by {}", writer.label()) + legend(terminal) + ":\n\n");
+  for (const std::string& prompt : plan.prompts) {
+    out.write(report::paint(prompt, report::Style::kStrong, terminal));
+    TextSink sink(writer.session().target(), {}, &out);
+    if (terminal.colour) {
+      sink.show_origin(terminal);
+    }
+    const auto written = writer.generate(prompt, sink);
+    out.write("\n\n");
+    if (!written) {
+      return fail(written.error());
+    }
+    if (interrupted()) {
+      return fail(ErrorCode::kCancelled, "interrupted before anything was measured");
+    }
+    if (const auto shown = out.status(); !shown) {
+      return shown;
+    }
+  }
+  return {};
+}
+
+Result<std::vector<Row>> measure(const Stage& stage, const ComparisonPlan& plan) {
+  const std::vector<Contender*> contenders = stage.all();
+  std::uint64_t done = 0;
+  report::Progress progress("measuring", plan.steps(contenders.size()),
+                            report::terminal_of(STDERR_FILENO), stage.workplace->clock(),
+                            [](std::string_view text) { Output(STDERR_FILENO).write(text); });
+  return compare(contenders, plan, [&] { progress.update(++done); });
+}
+
+// Errors: kInternal when a text is not the target's.
+Result<std::string> check_texts(const Stage& stage, const ComparisonPlan& plan,
+                                const std::vector<Row>& rows) {
+  std::string note = "Every policy wrote exactly the text that the target writes alone.\n";
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    const auto match = match_texts(stage.contenders[i]->session(), plan, rows.front(), rows[i]);
+    if (!match) {
+      return fail(match.error());
+    }
+    if (match->agreement == Agreement::kDifferent) {
+      return fail(ErrorCode::kInternal,
+                  fmt::format("{} wrote another text than the target alone, from token {} on",
+                              rows[i].label, match->position));
+    }
+    if (match->agreement == Agreement::kNearTie) {
+      note = fmt::format(
+          "{} wrote what the target writes alone up to token {}, where the target's "
+          "two best tokens are {:.2f} apart, within rounding.\n",
+          rows[i].label, match->position, match->logit_gap);
+    }
+  }
+  return note;
+}
+
+Result<void> write_result(const Stage& stage, const DemoFlags& flags, const ComparisonPlan& plan,
+                          const std::vector<Row>& rows) {
+  const auto manifest = describe_run(stage.contenders[1]->session(), 0);
+  const auto small =
+      report::describe_model(stage.contenders.back()->session().draft()->info().path);
+  if (!manifest || !small) {
+    return fail(manifest ? small.error() : manifest.error());
+  }
+  report::RunManifest models = *manifest;
+  models.models["small_draft"] = *small;
+  nlohmann::json result = report::to_json(models);
+  for (const Row& row : rows) {
+    result["rows"].push_back(to_json(row, rows.front()));
+  }
+  for (std::size_t i = 0; i < plan.prompts.size(); ++i) {
+    const std::string& text = rows.front().texts[i].text;
+    const auto digest = report::sha256(text);
+    if (!digest) {
+      return fail(digest.error());
+    }
+    result["texts"].push_back(
+        {{"prompt", plan.prompts[i]}, {"output", text}, {"output_sha256", *digest}});
+  }
+  return report::write_json(flags.json, result);
+}
+
+Result<void> demo(const DemoFlags& flags) {
+  if (auto ok = check_json(flags.json); !ok) {
+    return ok;
+  }
+  const auto stage = set_stage(flags);
+  if (!stage) {
+    return fail(stage.error());
+  }
+  const ComparisonPlan plan{.prompts = builtin_prompts(), .repetitions = flags.repetitions};
+  const int text_to = text_descriptor(flags.json);
+  const report::Terminal terminal = report::terminal_of(text_to);
+  Output out(text_to);
+  if (auto ok = show_texts(*stage, plan, out, terminal); !ok) {
+    return ok;
+  }
+  const auto rows = measure(*stage, plan);
+  if (!rows) {
+    return fail(rows.error());
+  }
+  const auto checked = check_texts(*stage, plan, *rows);
+  if (!checked) {
+    return fail(checked.error());
+  }
+  const std::span<const Row> speculative = std::span(*rows).subspan(1);
+  out.write(*checked + "\n" + comparison_table(*rows, rows->front(), terminal) + "\n" +
+            explain(rows->front(), *fastest(speculative, rows->front())) + "\n");
+  if (!flags.json.empty()) {
+    if (auto ok = write_result(*stage, flags, plan, *rows); !ok) {
+      return ok;
+    }
+  }
+  return out.status();
+}
+
+}  // namespace
+
+int demo_command(const std::vector<std::string>& arguments) {
+  DemoFlags flags;
+  CLI::App app(
+      "Continue three prompts with the bundled models: the target alone and with two drafts, side "
+      "by side.",
+      "gelato demo");
+  set_up(app);
+  app.add_option("-n,--predict", flags.tokens,
+                 fmt::format("Tokens of each text (default: {})", kTokens))
+      ->type_name("N")
+      ->check(in_range(1, 512));
+  app.add_option("--repetitions", flags.repetitions,
+                 fmt::format("Measurements of each policy (default: {})", kRepetitions))
+      ->type_name("N")
+      ->check(in_range(1, 1000));
+  add_json_option(app, flags.json);
+  app.footer("\nExample:\n  gelato demo --json demo.json\n");
+  int exit_code = kSuccess;
+  if (!parse(app, arguments, exit_code)) {
+    return exit_code;
+  }
+  const auto ok = demo(flags);
+  return ok ? kSuccess : print_error(ok.error());
+}
+
 }  // namespace gelato::cli

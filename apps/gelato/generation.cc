@@ -3,29 +3,53 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <limits>
 #include <random>
+
+#include "gelato/measurement.h"
+#include "gelato/report/table.h"
 
 namespace gelato::cli {
 namespace {
 
-double ratio(double numerator, double denominator) {
-  return denominator > 0.0 ? numerator / denominator : std::numeric_limits<double>::quiet_NaN();
+// What --seed says: -1 draws a seed, as in llama.cpp.
+Result<std::uint64_t> read_seed(const std::string& text) {
+  std::uint64_t seed = 0;
+  if (text == "-1") {
+    std::random_device entropy;
+    return (static_cast<std::uint64_t>(entropy()) << 32U) | entropy();
+  }
+  const char* end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data(), end, seed);
+  if (error != std::errc() || stopped != end) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("--seed must be a whole number from 0 to {}, or -1 for a new one, "
+                            "not \"{:.40}\"",
+                            std::numeric_limits<std::uint64_t>::max(), text));
+  }
+  return seed;
 }
 
 }  // namespace
 
 void GenerationFlags::add_to(CLI::App& app) {
   app.add_option("-n,--predict", predict,
-                 "Tokens to write; -1: until the text ends or the context is full (default: 256)");
-  app.add_option("-s,--seed", seed, "Seed of all sampling (default: a new one each time)");
+                 "Tokens to write; -1: until the text ends or the context is full (default: 256)")
+      ->type_name("N");
+  app.add_option("-s,--seed", seed, "Seed of all sampling; -1: a new one each time (default: -1)")
+      ->type_name("N");
   app.add_option("--temp", sampler.temperature,
-                 "Temperature; 0 takes the most probable token (default: 0)");
-  app.add_option("--top-k", sampler.top_k, "Keep the K most probable tokens; 0: all (default: 0)");
+                 "Temperature; 0 takes the most probable token (default: 0)")
+      ->type_name("T");
+  app.add_option("--top-k", sampler.top_k, "Keep the K most probable tokens; 0: all (default: 0)")
+      ->type_name("K");
   app.add_option("--top-p", sampler.top_p,
-                 "Keep the most probable tokens that hold P of the mass (default: 1)");
+                 "Keep the most probable tokens that hold P of the mass (default: 1)")
+      ->type_name("P");
   app.add_option("--min-p", sampler.min_p,
-                 "Keep tokens at least P times as probable as the first (default: 0)");
+                 "Keep tokens at least P times as probable as the first (default: 0)")
+      ->type_name("P");
 }
 
 Result<device::GenerateOptions> GenerationFlags::options() const {
@@ -36,32 +60,29 @@ Result<device::GenerateOptions> GenerationFlags::options() const {
     return fail(ErrorCode::kInvalidArgument,
                 "--predict must be at least 1, or -1 to write until the text ends");
   }
-  std::random_device entropy;
+  const auto number = read_seed(seed);
+  if (!number) {
+    return fail(number.error());
+  }
   return device::GenerateOptions{
       .sampler = sampler,
-      .seed = seed.value_or((static_cast<std::uint64_t>(entropy()) << 32U) | entropy()),
+      .seed = *number,
       .max_tokens = predict < 0 ? 0 : static_cast<std::uint64_t>(predict)};
-}
-
-double tokens_per_second(const device::GenerationStats& stats) {
-  return ratio(static_cast<double>(stats.tokens), stats.total.value());
 }
 
 nlohmann::json to_json(const device::GenerationStats& stats, Seconds decode_time) {
   const spec::AcceptanceStats& a = stats.acceptance;
-  const double tokens = static_cast<double>(stats.tokens);
-  const double decoding = (stats.total - stats.prefill).value();
+  const Measurement cost = measurement_of(stats, decode_time);
   auto survival = nlohmann::json::array();
   for (std::size_t depth = 0; depth < spec::AcceptanceStats::kMaxDepth && a.drafted_at(depth) > 0;
        ++depth) {
     survival.push_back(a.survival(depth));
   }
-  const bool drafted = a.drafted() > 0;
   return {
       {"prompt_tokens", stats.prompt_tokens},
       {"tokens", stats.tokens},
-      {"tokens_per_s", tokens_per_second(stats)},
-      {"decode_tokens_per_s", ratio(tokens, decoding)},
+      {"tokens_per_s", cost.tokens_per_s()},
+      {"decode_tokens_per_s", cost.decode_tokens_per_s()},
       {"ttft_s", stats.first_token.value()},
       {"itl_p50_s", stats.gap_p50.value()},
       {"itl_p95_s", stats.gap_p95.value()},
@@ -69,13 +90,13 @@ nlohmann::json to_json(const device::GenerationStats& stats, Seconds decode_time
       {"prefill_s", stats.prefill.value()},
       {"draft_s", stats.drafting.value()},
       {"verify_s", stats.verifying.value()},
-      {"outside_decode_fraction", 1.0 - ratio(decode_time.value(), stats.total.value())},
+      {"outside_decode_fraction", cost.outside_decode()},
       {"rounds", a.rounds()},
       {"drafted", a.drafted()},
       {"accepted", a.accepted()},
-      {"acceptance_rate", drafted ? nlohmann::json(a.acceptance_rate()) : nlohmann::json()},
+      {"acceptance_rate", cost.acceptance_rate()},
       {"mean_accepted", a.mean_accepted()},
-      {"mean_committed", ratio(tokens, static_cast<double>(a.rounds()))},
+      {"mean_committed", cost.mean_committed()},
       {"survival", survival},
       {"stop", device::to_string(stats.stop)},
       {"stop_reasons",
@@ -96,21 +117,17 @@ nlohmann::json to_json(const device::GenerationStats& stats, Seconds decode_time
 }
 
 std::string summary_line(const device::GenerationStats& stats) {
-  const spec::AcceptanceStats& a = stats.acceptance;
-  std::string line = fmt::format("{} tokens in {:.2f} s, {:.0f} tok/s", stats.tokens,
-                                 stats.total.value(), tokens_per_second(stats));
-  if (a.drafted() > 0 && stats.tokens > 0) {
-    const double saved = 1.0 - static_cast<double>(a.rounds()) / static_cast<double>(stats.tokens);
-    line += fmt::format(
-        "; {:.1f} % of {} drafted accepted, {:.2f} committed per round, {:.1f} % of target passes "
-        "saved",
-        100.0 * a.acceptance_rate(), a.drafted(),
-        static_cast<double>(stats.tokens) / static_cast<double>(a.rounds()),
-        100.0 * std::max(0.0, saved));
-  } else {
-    line += "; target alone";
+  const Measurement cost = measurement_of(stats, Seconds());
+  std::string line = fmt::format("{} tokens in {:.2f} s, {} tok/s", stats.tokens,
+                                 stats.total.value(), report::number(cost.tokens_per_s(), 0));
+  if (cost.drafted == 0) {
+    return line + "; target alone";
   }
-  return line;
+  return line + fmt::format(
+                    "; {:.1f} % of {} drafted accepted, {:.2f} committed per round, "
+                    "{:.1f} % of target passes saved",
+                    100.0 * cost.acceptance_rate(), cost.drafted, cost.mean_committed(),
+                    100.0 * std::max(0.0, 1.0 - cost.passes_per_token()));
 }
 
 }  // namespace gelato::cli

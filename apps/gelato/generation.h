@@ -4,7 +4,6 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,12 +13,11 @@ namespace gelato::cli {
 
 struct GenerationFlags {
   engine::SamplerParams sampler;
-  std::optional<std::uint64_t> seed;
+  std::string seed = "-1";
   std::int64_t predict = 256;
 
   void add_to(CLI::App& app);
-  // Errors: kInvalidArgument, naming the option that is out of range. Draws a seed if none is
-  // given.
+  // Errors: kInvalidArgument, naming the option that is out of range. A seed of -1 is drawn.
   [[nodiscard]] Result<device::GenerateOptions> options() const;
 };
 
@@ -30,7 +28,5 @@ nlohmann::json to_json(const device::GenerationStats& stats, Seconds decode_time
 // "128 tokens in 0.07 s, ...": tokens, tok/s, acceptance rate, mean committed per round, passes of
 // the target saved.
 std::string summary_line(const device::GenerationStats& stats);
-
-double tokens_per_second(const device::GenerationStats& stats);
 
 }  // namespace gelato::cli

@@ -69,6 +69,7 @@ int dispatch(const std::vector<std::string>& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  gelato::cli::reserve_standard_descriptors();
   gelato::cli::catch_signals();
   // The libraries report failures as values; what is caught here is memory running out, or a bug.
   try {

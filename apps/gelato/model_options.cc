@@ -18,22 +18,25 @@ namespace fs = std::filesystem;
 // More threads than this is a typing error, not a machine.
 constexpr std::uint32_t kMaxThreads = 512;
 
-// Shows the loading of one model after the other.
+// Shows the loading of one model after the other, if it takes a while and somebody watches (in a
+// log the line would say nothing that an error does not).
 class LoadProgress {
  public:
   explicit LoadProgress(const Clock& clock) : clock_(&clock) {}
 
   bool operator()(std::string_view path, float fraction) {
     constexpr std::uint64_t kSteps = 100;
+    constexpr Seconds kPatience(0.3);  // what passes for at once
     if (path != path_) {
       path_ = path;
-      const report::Terminal terminal = report::terminal_of(STDERR_FILENO);
-      // In a log the line would say nothing that an error does not.
-      bar_ = terminal.interactive
-                 ? std::make_unique<report::Progress>(
-                       "loading " + fs::path(path_).filename().string(), kSteps, terminal, *clock_,
-                       [](std::string_view text) { Output(STDERR_FILENO).write(text); })
-                 : nullptr;
+      bar_ = nullptr;
+      started_ = clock_->now();
+    }
+    const report::Terminal terminal = report::terminal_of(STDERR_FILENO);
+    if (!bar_ && terminal.interactive && clock_->now() - started_ > kPatience) {
+      bar_ = std::make_unique<report::Progress>(
+          "loading " + fs::path(path_).filename().string(), kSteps, terminal, *clock_,
+          [](std::string_view text) { Output(STDERR_FILENO).write(text); });
     }
     if (bar_) {
       bar_->update(static_cast<std::uint64_t>(fraction * kSteps));
@@ -44,6 +47,7 @@ class LoadProgress {
  private:
   const Clock* clock_;
   std::string path_;
+  Seconds started_;
   std::unique_ptr<report::Progress> bar_;
 };
 
@@ -57,16 +61,21 @@ void ModelFlags::add_to(CLI::App& app) {
   app.add_flag("--no-draft", no_draft, "Target alone, also with the bundled models");
   app.add_option("-c,--ctx-size", context_tokens,
                  "Context of the target in tokens (default: the model's, at most 4096)")
-      ->check(CLI::Range(1U, 1U << 30U));
+      ->type_name("N")
+      ->check(in_range(1, 1ULL << 30U));
   app.add_option("-t,--threads", target_threads,
                  "Threads of the target (default: all cores; 1 for a model below 64 MiB)")
-      ->check(CLI::Range(1U, kMaxThreads));
+      ->type_name("N")
+      ->check(in_range(1, kMaxThreads));
   app.add_option("--threads-draft", draft_threads, "Threads of the draft (-td; default: --threads)")
-      ->check(CLI::Range(1U, kMaxThreads));
+      ->type_name("N")
+      ->check(in_range(1, kMaxThreads));
   app.add_option("--gpu-layers", target_gpu_layers,
-                 "Layers of the target on a GPU (-ngl; default: all that fit)");
+                 "Layers of the target on a GPU (-ngl; default: all that fit)")
+      ->type_name("N");
   app.add_option("--gpu-layers-draft", draft_gpu_layers,
-                 "Layers of the draft on a GPU (-ngld; default: all that fit)");
+                 "Layers of the draft on a GPU (-ngld; default: all that fit)")
+      ->type_name("N");
   app.add_flag("-v,--verbose", verbose, "Show what llama.cpp logs");
 }
 
@@ -88,7 +97,18 @@ Result<BundledModels> find_bundled_models() {
               "the bundled models are not where this program lies; name a model with --model");
 }
 
-Result<std::unique_ptr<Workplace>> Workplace::open(const ModelFlags& flags) {
+Result<std::unique_ptr<Workplace>> Workplace::create(bool verbose) {
+  auto workplace = std::make_unique<Workplace>();
+  workplace->log_ = make_stderr_log(verbose ? LogLevel::kDebug : LogLevel::kOff);
+  auto backend = engine::Backend::create(*workplace->log_);
+  if (!backend) {
+    return fail(backend.error());
+  }
+  workplace->backend_ = std::move(*backend);
+  return workplace;
+}
+
+Result<device::LocalSession*> Workplace::open(const ModelFlags& flags) {
   device::LocalSessionOptions options{.target_path = flags.target,
                                       .draft_path = flags.draft,
                                       .context_tokens = flags.context_tokens,
@@ -110,43 +130,29 @@ Result<std::unique_ptr<Workplace>> Workplace::open(const ModelFlags& flags) {
       options.draft_path = bundled->draft;
     }
   }
-  auto workplace = std::make_unique<Workplace>();
-  workplace->log_ = make_stderr_log(flags.verbose ? LogLevel::kDebug : LogLevel::kOff);
-  auto backend = engine::Backend::create(*workplace->log_);
-  if (!backend) {
-    return fail(backend.error());
-  }
-  workplace->backend_ = std::move(*backend);
-  const auto progress = std::make_shared<LoadProgress>(workplace->clock_);
+  const auto progress = std::make_shared<LoadProgress>(clock_);
   options.progress = [progress](std::string_view path, float fraction) {
     return (*progress)(path, fraction);
   };
-  auto session = device::LocalSession::open(*workplace->backend_, workplace->clock_, options);
+  auto session = device::LocalSession::open(*backend_, clock_, options);
   if (!session) {
     return fail(session.error());
   }
-  workplace->session_ = std::move(*session);
-  return workplace;
+  return sessions_.emplace_back(std::move(*session)).get();
 }
 
-Result<report::RunManifest> Workplace::manifest(std::uint64_t seed) const {
+Result<report::RunManifest> describe_run(const device::LocalSession& session, std::uint64_t seed) {
   report::RunManifest manifest{.seed = seed, .machine = report::this_machine(), .models = {}};
-  const auto add = [&](const char* role, const engine::LanguageModel* model) -> Result<void> {
+  for (const auto& [role, model] :
+       {std::pair{"target", &session.target()}, std::pair{"draft", session.draft()}}) {
     if (model == nullptr) {
-      return {};
+      continue;
     }
     auto file = report::describe_model(model->info().path);
     if (!file) {
       return fail(file.error());
     }
     manifest.models[role] = std::move(*file);
-    return {};
-  };
-  if (auto ok = add("target", &session_->target()); !ok) {
-    return fail(ok.error());
-  }
-  if (auto ok = add("draft", session_->draft()); !ok) {
-    return fail(ok.error());
   }
   return manifest;
 }

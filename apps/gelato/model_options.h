@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "gelato/base/clock.h"
 #include "gelato/base/log.h"
@@ -28,6 +29,8 @@ struct ModelFlags {
   bool verbose = false;
 
   void add_to(CLI::App& app);
+  // Whether these flags, the bundled models included, name a draft.
+  [[nodiscard]] bool has_draft() const { return !no_draft && (!draft.empty() || target.empty()); }
 };
 
 // Paths of the models that ship with Gelato, found from the place of the program.
@@ -39,23 +42,27 @@ struct BundledModels {
 };
 Result<BundledModels> find_bundled_models();
 
-// llama.cpp and a session on it, in the order in which they must be destroyed.
+// llama.cpp and the sessions on it, in the order in which they must be destroyed.
 class Workplace {
  public:
-  // Loads what `flags` name, with a progress bar on a terminal.
-  static Result<std::unique_ptr<Workplace>> open(const ModelFlags& flags);
+  // Starts llama.cpp. Errors: those of engine::Backend::create().
+  static Result<std::unique_ptr<Workplace>> create(bool verbose);
 
-  [[nodiscard]] device::LocalSession& session() { return *session_; }
+  // Loads what `flags` name, with a progress bar on a terminal. The session lives as long as this.
+  // Errors: kInvalidArgument for flags that exclude each other; those of LocalSession::open().
+  Result<device::LocalSession*> open(const ModelFlags& flags);
+
   [[nodiscard]] const engine::Backend& backend() const { return *backend_; }
   [[nodiscard]] const Clock& clock() const { return clock_; }
-  // Program, machine and models, for a result's JSON.
-  [[nodiscard]] Result<report::RunManifest> manifest(std::uint64_t seed) const;
 
  private:
   SteadyClock clock_;
   std::unique_ptr<Log> log_;
   std::unique_ptr<engine::Backend> backend_;
-  std::unique_ptr<device::LocalSession> session_;
+  std::vector<std::unique_ptr<device::LocalSession>> sessions_;
 };
+
+// Program, machine and the session's models, for a result's JSON. Reads the model files.
+Result<report::RunManifest> describe_run(const device::LocalSession& session, std::uint64_t seed);
 
 }  // namespace gelato::cli

@@ -3,17 +3,18 @@
 #include <unistd.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "gelato/cli.h"
 #include "gelato/commands.h"
-#include "gelato/device/text_stream.h"
 #include "gelato/generation.h"
 #include "gelato/model_options.h"
 #include "gelato/report/digest.h"
 #include "gelato/report/output.h"
 #include "gelato/report/terminal.h"
+#include "gelato/text_sink.h"
 
 namespace gelato::cli {
 namespace {
@@ -23,7 +24,7 @@ constexpr const char* kDefaultPolicy = "static:4";
 struct RunFlags {
   ModelFlags models;
   GenerationFlags generation;
-  std::string prompt;
+  std::optional<std::string> prompt;
   std::string prompt_file;
   std::string policy;
   std::vector<std::string> stops;
@@ -33,69 +34,18 @@ struct RunFlags {
   std::string json;
 };
 
-// `text` so that its origin shows: in colour, or in brackets where there is no colour.
-std::string mark(std::string_view text, device::Origin origin, const report::Terminal& terminal) {
-  switch (origin) {
-    case device::Origin::kAccepted:
-      return report::paint(text, report::Style::kGood, terminal);
-    case device::Origin::kCorrection:
-      return terminal.colour ? report::paint(text, report::Style::kBad, terminal)
-                             : fmt::format("{{{}}}", text);
-    case device::Origin::kBonus:
-      return terminal.colour ? report::paint(text, report::Style::kWarn, terminal)
-                             : fmt::format("[{}]", text);
-    case device::Origin::kTarget:
-      break;
-  }
-  return std::string(text);
-}
-
-// Prints tokens as they are committed and collects the text.
-class PrintingSink final : public device::TokenSink {
- public:
-  PrintingSink(const engine::LanguageModel& model, std::vector<std::string> stops, Output& out,
-               const report::Terminal& terminal, bool show_origin)
-      : stream_(model, std::move(stops),
-                [this, &out, terminal, show_origin](std::string_view text, device::Origin origin) {
-                  text_ += text;
-                  if (show_origin) {
-                    out.write(mark(text, origin, terminal));
-                  } else {
-                    out.write(text);
-                  }
-                }),
-        out_(&out) {}
-
-  bool on_commit(std::span<const device::CommittedToken> tokens) override {
-    for (const device::CommittedToken& token : tokens) {
-      if (!stream_.push(token)) {
-        return false;
-      }
-    }
-    return out_->status().has_value() && !interrupted();
-  }
-  void finish() { stream_.finish(); }
-  [[nodiscard]] const std::string& text() const { return text_; }
-  [[nodiscard]] bool stopped() const { return stream_.stopped(); }
-
- private:
-  device::TextStream stream_;
-  Output* out_;
-  std::string text_;
-};
-
 Result<std::string> find_prompt(const RunFlags& flags) {
-  if (!flags.prompt.empty()) {
-    return flags.prompt;
-  }
-  if (flags.prompt_file.empty() && ::isatty(STDIN_FILENO) != 0) {
+  Result<std::string> text;
+  if (flags.prompt) {
+    text = *flags.prompt;
+  } else if (flags.prompt_file.empty() && ::isatty(STDIN_FILENO) != 0) {
     return fail(ErrorCode::kInvalidArgument,
                 "there is no prompt; give one with --prompt, --file or on standard input");
-  }
-  auto text =
-      read_input(flags.prompt_file.empty() ? "-" : flags.prompt_file, engine::kMaxTextBytes);
-  if (text && text->ends_with('\n')) {
-    text->pop_back();  // the end of the file's last line is not part of the prompt
+  } else {
+    text = read_input(flags.prompt_file.empty() ? "-" : flags.prompt_file, engine::kMaxTextBytes);
+    if (text && text->ends_with('\n')) {
+      text->pop_back();  // the end of the file's last line is not part of the prompt
+    }
   }
   if (text && text->empty()) {
     return fail(ErrorCode::kInvalidArgument,
@@ -105,7 +55,8 @@ Result<std::string> find_prompt(const RunFlags& flags) {
 }
 
 // Null: the target alone.
-Result<std::unique_ptr<control::Policy>> choose_policy(const RunFlags& flags, bool has_draft) {
+Result<std::unique_ptr<control::Policy>> choose_policy(const RunFlags& flags) {
+  const bool has_draft = flags.models.has_draft();
   if (!has_draft && flags.policy.empty()) {
     return nullptr;
   }
@@ -118,18 +69,18 @@ Result<std::unique_ptr<control::Policy>> choose_policy(const RunFlags& flags, bo
   return policy;
 }
 
-std::string_view stop_name(const device::GenerationStats& stats, const PrintingSink& sink) {
+std::string_view stop_name(const device::GenerationStats& stats, const TextSink& sink) {
   if (stats.stop != device::StopReason::kSink) {
     return device::to_string(stats.stop);
   }
   return sink.stopped() ? "stop_string" : interrupted() ? "interrupted" : "closed_output";
 }
 
-Result<void> write_result(const RunFlags& flags, const Workplace& workplace,
+Result<void> write_result(const RunFlags& flags, const device::LocalSession& session,
                           const device::GenerateOptions& options, const std::string& policy,
-                          nlohmann::json result, const PrintingSink& sink,
+                          nlohmann::json result, const TextSink& sink,
                           const device::GenerationStats& stats) {
-  const auto manifest = workplace.manifest(options.seed);
+  const auto manifest = describe_run(session, options.seed);
   if (!manifest) {
     return fail(manifest.error());
   }
@@ -154,10 +105,11 @@ Result<void> run(const RunFlags& flags) {
   if (!options) {
     return fail(options.error());
   }
-  // Wrong usage is told before models are loaded.
-  const bool has_draft =
-      !flags.models.no_draft && (!flags.models.draft.empty() || flags.models.target.empty());
-  const auto policy = choose_policy(flags, has_draft);
+  // What cannot work is told before models are loaded.
+  if (auto ok = check_json(flags.json); !ok) {
+    return ok;
+  }
+  const auto policy = choose_policy(flags);
   if (!policy) {
     return fail(policy.error());
   }
@@ -165,12 +117,15 @@ Result<void> run(const RunFlags& flags) {
   if (!prompt) {
     return fail(prompt.error());
   }
-  auto opened = Workplace::open(flags.models);
+  const auto workplace = Workplace::create(flags.models.verbose);
+  if (!workplace) {
+    return fail(workplace.error());
+  }
+  const auto opened = (*workplace)->open(flags.models);
   if (!opened) {
     return fail(opened.error());
   }
-  Workplace& workplace = **opened;
-  device::LocalSession& session = workplace.session();
+  device::LocalSession& session = **opened;
   Output messages(STDERR_FILENO);
   if (!session.vocabulary_note().empty() && !flags.quiet) {
     messages.write(fmt::format("gelato: note: {}\n", session.vocabulary_note()));
@@ -180,11 +135,12 @@ Result<void> run(const RunFlags& flags) {
     return fail(tokens.error());
   }
 
-  // With the result on standard output, the text goes to standard error.
-  const int text_to = flags.json == "-" ? STDERR_FILENO : STDOUT_FILENO;
+  const int text_to = text_descriptor(flags.json);
   Output out(text_to);
-  PrintingSink sink(session.target(), flags.stops, out, report::terminal_of(text_to),
-                    flags.show_origin);
+  TextSink sink(session.target(), flags.stops, &out);
+  if (flags.show_origin) {
+    sink.show_origin(report::terminal_of(text_to));
+  }
   const Seconds decode_before = session.decode_time();
   const auto stats = session.generate(*tokens, *options, policy->get(), sink);
   sink.finish();
@@ -201,7 +157,7 @@ Result<void> run(const RunFlags& flags) {
     const Seconds decoding = session.decode_time() - decode_before;
     const std::string name = *policy ? (*policy)->name() : "target-only";
     if (auto ok =
-            write_result(flags, workplace, *options, name, to_json(*stats, decoding), sink, *stats);
+            write_result(flags, session, *options, name, to_json(*stats, decoding), sink, *stats);
         !ok) {
       return ok;
     }
@@ -230,8 +186,7 @@ int run_command(const std::vector<std::string>& arguments) {
                "Colour accepted draft tokens green, corrections red, bonus tokens yellow "
                "(without colours: {corrections}, [bonus])");
   app.add_flag("-q,--quiet", flags.quiet, "No notes and no summary line");
-  app.add_option("--json", flags.json, "Write the result as JSON; -: standard output")
-      ->type_name("FILE");
+  add_json_option(app, flags.json);
   app.footer("Policies:\n" + control::policy_help() +
              "\nExample:\n  gelato run -p \"Once upon a time\" -n 64 --policy static:4 "
              "--show-origin\n");

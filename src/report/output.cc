@@ -57,6 +57,11 @@ tl::unexpected<Error> refused(const std::string& what, int error) {
                                           std::generic_category().message(error), advice(error)));
 }
 
+tl::unexpected<Error> no_name() {
+  return fail(ErrorCode::kInvalidArgument,
+              "The result has no file name; name a file, or - for standard output.");
+}
+
 // 0, or the errno of the failure.
 int write_all(int file, std::string_view text) {
   while (!text.empty()) {
@@ -138,8 +143,7 @@ Result<void> write_output(const std::string& path, std::string_view text, int st
     return error == 0 ? Result<void>{} : refused("standard output", error);
   }
   if (path.empty()) {
-    return fail(ErrorCode::kInvalidArgument,
-                "The result has no file name; name a file, or - for standard output.");
+    return no_name();
   }
   const fs::path target = resolved(path);
   struct stat status {};
@@ -149,6 +153,28 @@ Result<void> write_output(const std::string& path, std::string_view text, int st
     error = write_in_place(target, text);
   } else {
     error = replace(target, exists ? &status : nullptr, text);
+  }
+  return error == 0 ? Result<void>{} : refused(path, error);
+}
+
+Result<void> check_output(const std::string& path) {
+  if (path == "-") {
+    return {};
+  }
+  if (path.empty()) {
+    return no_name();
+  }
+  const fs::path target = resolved(path);
+  struct stat status {};
+  const bool exists = stat(target.c_str(), &status) == 0;
+  int error = 0;
+  if (exists && S_ISDIR(status.st_mode)) {
+    error = EISDIR;
+  } else if (exists && access(target.c_str(), W_OK) != 0) {
+    error = errno;
+  } else if (!exists || S_ISREG(status.st_mode)) {  // a new file will stand there
+    const fs::path folder = target.parent_path() / ".";
+    error = access(folder.c_str(), W_OK | X_OK) == 0 ? 0 : errno;
   }
   return error == 0 ? Result<void>{} : refused(path, error);
 }

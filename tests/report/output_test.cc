@@ -101,6 +101,21 @@ TEST_F(OutputTest, SaysWhatIsWrongWithThePlace) {
   EXPECT_EQ(files(), 1U);
 }
 
+TEST_F(OutputTest, AnImpossiblePlaceIsKnownBeforeTheWork) {
+  EXPECT_EQ(check_output(folder_ / "no" / "r.json").error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(check_output(folder_).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(check_output("").error().code, ErrorCode::kInvalidArgument);
+  std::ofstream(folder_ / "file") << "x";
+  EXPECT_EQ(check_output(folder_ / "file" / "r.json").error().code, ErrorCode::kNotFound);
+  for (const char* place : {"file", "new"}) {
+    EXPECT_TRUE(check_output(folder_ / place)) << place;
+  }
+  EXPECT_TRUE(check_output("-"));
+  EXPECT_TRUE(check_output("/dev/full"));
+  EXPECT_EQ(content(folder_ / "file"), "x");
+  EXPECT_EQ(files(), 1U);
+}
+
 TEST_F(OutputTest, AFullDiskIsAnErrorThatSaysSo) {
   const auto full = write_output("/dev/full", "x");
   EXPECT_EQ(full.error().code, ErrorCode::kIo);

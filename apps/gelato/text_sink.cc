@@ -1,0 +1,55 @@
+#include "gelato/text_sink.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace gelato::cli {
+
+std::string mark_origin(std::string_view text, device::Origin origin,
+                        const report::Terminal& terminal) {
+  switch (origin) {
+    case device::Origin::kAccepted:
+      return report::paint(text, report::Style::kGood, terminal);
+    case device::Origin::kCorrection:
+      return terminal.colour ? report::paint(text, report::Style::kBad, terminal)
+                             : fmt::format("{{{}}}", text);
+    case device::Origin::kBonus:
+      return terminal.colour ? report::paint(text, report::Style::kWarn, terminal)
+                             : fmt::format("[{}]", text);
+    case device::Origin::kTarget:
+      break;
+  }
+  return std::string(text);
+}
+
+TextSink::TextSink(const engine::LanguageModel& model, std::vector<std::string> stops, Output* out)
+    : out_(out),
+      stream_(model, std::move(stops),
+              [this](std::string_view text, device::Origin origin) { show(text, origin); }) {}
+
+void TextSink::show_origin(const report::Terminal& terminal) { marks_ = terminal; }
+
+void TextSink::show(std::string_view text, device::Origin origin) {
+  text_ += text;
+  if (out_ == nullptr) {
+    return;
+  }
+  if (marks_) {
+    out_->write(mark_origin(text, origin, *marks_));
+  } else {
+    out_->write(text);
+  }
+}
+
+bool TextSink::on_commit(std::span<const device::CommittedToken> tokens) {
+  for (const device::CommittedToken& token : tokens) {
+    tokens_.push_back(token.token);
+    if (!stream_.push(token)) {
+      return false;
+    }
+  }
+  return (out_ == nullptr || out_->status().has_value()) && !interrupted();
+}
+
+}  // namespace gelato::cli
