@@ -103,7 +103,7 @@ Result<std::unique_ptr<Context>> Context::create(const LanguageModel& model,
                             model.info().path, last_error()));
   }
   out->pool_ = options.pool;
-  out->lengths_.assign(options.sequences, 0);
+  out->cells_.emplace(out->capacity_, options.sequences);
   const std::size_t n = options.batch_tokens;
   out->tokens_.resize(n);
   out->positions_.resize(n);
@@ -131,7 +131,7 @@ Result<void> Context::warm_up() {
     ok = guarded("cannot clear the context",
                  [&] { llama_memory_clear(llama_get_memory(context_), true); });
   }
-  lengths_.assign(lengths_.size(), 0);
+  cells_->clear();
   const auto threads = static_cast<std::int32_t>(options_.threads);
   llama_set_n_threads(context_, threads, threads);
   decode_time_ = Seconds();
@@ -148,15 +148,11 @@ Context::~Context() {
 Result<void> Context::check(std::span<const Append> appends) const {
   std::size_t tokens = 0;
   std::size_t rows = 0;
-  std::size_t held = 0;
-  for (const std::uint32_t length : lengths_) {
-    held += length;
-  }
   for (const Append& a : appends) {
-    if (a.sequence >= lengths_.size() || a.tokens.empty() || a.rows > a.tokens.size()) {
+    if (a.sequence >= cells_->sequences() || a.tokens.empty() || a.rows > a.tokens.size()) {
       return fail(ErrorCode::kInvalidArgument,
                   fmt::format("cannot append {} tokens with {} rows to sequence {} of {}",
-                              a.tokens.size(), a.rows, a.sequence, lengths_.size()));
+                              a.tokens.size(), a.rows, a.sequence, cells_->sequences()));
     }
     for (const spec::Token token : a.tokens) {
       if (token < 0 || token >= model_->info().vocabulary_size) {
@@ -173,10 +169,10 @@ Result<void> Context::check(std::span<const Append> appends) const {
                 fmt::format("a batch of {} tokens and {} rows is more than {} and {}", tokens, rows,
                             options_.batch_tokens, options_.max_rows));
   }
-  if (held + tokens > capacity_) {
+  if (tokens > free_cells()) {
     return fail(ErrorCode::kLimitExceeded,
-                fmt::format("the context is full: {} tokens held, {} to add, room for {}", held,
-                            tokens, capacity_));
+                fmt::format("the context is full: {} tokens to add, room for {} of {}", tokens,
+                            free_cells(), capacity_));
   }
   return {};
 }
@@ -189,7 +185,7 @@ void Context::fill_batch(std::span<const Append> appends) {
     first_row_.push_back(at + first);
     for (std::size_t i = 0; i < a.tokens.size(); ++i, ++at) {
       tokens_[at] = a.tokens[i];
-      positions_[at] = static_cast<std::int32_t>(lengths_[a.sequence] + i);
+      positions_[at] = static_cast<std::int32_t>(length(a.sequence) + i);
       sequence_ids_[at] = static_cast<std::int32_t>(a.sequence);
       wants_logits_[at] = i >= first ? 1 : 0;
     }
@@ -223,7 +219,7 @@ Result<void> Context::decode(std::span<const Append> appends) {
   ++decode_calls_;
   if (status && *status == 0) {
     for (const Append& a : appends) {
-      lengths_[a.sequence] += static_cast<std::uint32_t>(a.tokens.size());
+      cells_->append(a.sequence, static_cast<std::uint32_t>(a.tokens.size()));
     }
     return {};
   }
@@ -231,7 +227,7 @@ Result<void> Context::decode(std::span<const Append> appends) {
     return fail(status.error());
   }
   for (const Append& a : appends) {  // take back what a failed batch may have left
-    (void)truncate(a.sequence, lengths_[a.sequence]);
+    (void)truncate(a.sequence, length(a.sequence));
   }
   if (*status == 1) {
     return fail(ErrorCode::kLimitExceeded,
@@ -270,7 +266,30 @@ Result<void> Context::truncate(std::uint32_t sequence, std::uint32_t length) {
                 fmt::format("the state of {} ({}) cannot be cut back to an earlier token",
                             model_->info().path, model_->info().architecture));
   }
-  lengths_[sequence] = std::min(lengths_[sequence], length);
+  cells_->truncate(sequence, length);
+  return {};
+}
+
+Result<void> Context::copy_prefix(std::uint32_t from, std::uint32_t to, std::uint32_t length) {
+  if (from >= cells_->sequences() || to >= cells_->sequences() || from == to ||
+      cells_->length(to) > 0 || length > cells_->length(from)) {
+    return fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("cannot begin sequence {} with {} tokens of sequence {}", to, length, from));
+  }
+  if (!model_->info().can_truncate) {
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("the state of {} ({}) cannot be copied in part", model_->info().path,
+                            model_->info().architecture));
+  }
+  auto copied = guarded("cannot copy a sequence", [&] {
+    llama_memory_seq_cp(llama_get_memory(context_), static_cast<std::int32_t>(from),
+                        static_cast<std::int32_t>(to), 0, static_cast<std::int32_t>(length));
+  });
+  if (!copied) {
+    return fail(copied.error());
+  }
+  cells_->share(from, to, length);
   return {};
 }
 

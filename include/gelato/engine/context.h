@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "gelato/base/result.h"
 #include "gelato/base/units.h"
+#include "gelato/engine/cell_ledger.h"
 #include "gelato/engine/language_model.h"
 
 struct llama_context;
@@ -91,8 +93,18 @@ class Context {
   // Errors: kUnsupported if the model's memory cannot be cut (recurrent state).
   Result<void> truncate(std::uint32_t sequence, std::uint32_t length);
 
+  // Makes `to`, which is empty, begin with the first `length` tokens of `from`. The two share the
+  // cells of the cache, so this costs neither computing nor room.
+  // Errors: kInvalidArgument (a sequence outside its range, `to` not empty or equal to `from`,
+  // length > length(from)), kUnsupported (recurrent state).
+  Result<void> copy_prefix(std::uint32_t from, std::uint32_t to, std::uint32_t length);
+
   // Tokens held by a sequence.
-  [[nodiscard]] std::uint32_t length(std::uint32_t sequence) const { return lengths_.at(sequence); }
+  [[nodiscard]] std::uint32_t length(std::uint32_t sequence) const {
+    return cells_->length(sequence);
+  }
+  // KV cache cells that no sequence holds.
+  [[nodiscard]] std::uint32_t free_cells() const { return cells_->free_cells(); }
   // KV cache cells in all.
   [[nodiscard]] std::uint32_t capacity() const { return capacity_; }
   [[nodiscard]] const ContextOptions& options() const { return options_; }
@@ -113,7 +125,7 @@ class Context {
   llama_context* context_ = nullptr;
   ContextOptions options_;
   std::uint32_t capacity_ = 0;
-  std::vector<std::uint32_t> lengths_;  // per sequence
+  std::optional<CellLedger> cells_;  // set by create()
 
   // The batch that llama.cpp reads; capacity batch_tokens, so that decode() does not allocate.
   std::vector<spec::Token> tokens_;
