@@ -4,6 +4,7 @@
 
 #include <exception>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -35,9 +36,9 @@ void install_assertion_hook();
 std::string last_error();
 void clear_last_error();
 
-// Calls f() under an AssertionTrap; returns its value, or an error that says what llama.cpp said.
+// Calls f() under an AssertionTrap without allocating; returns its value, or an error that says what llama.cpp said.
 template <class F>
-auto guarded(const std::string& what, F&& f) -> Result<std::invoke_result_t<F>> {
+auto guarded(std::string_view what, F&& f) -> Result<std::invoke_result_t<F>> {
   clear_last_error();
   try {
     const AssertionTrap trap;
@@ -48,11 +49,11 @@ auto guarded(const std::string& what, F&& f) -> Result<std::invoke_result_t<F>> 
       return std::forward<F>(f)();
     }
   } catch (const LlamaAssertion& e) {
-    return fail(ErrorCode::kInternal, what + ": llama.cpp stopped with: " + e.message);
+    return fail(ErrorCode::kInternal, std::string(what) + ": llama.cpp stopped with: " + e.message);
   } catch (const std::bad_alloc&) {
-    return fail(ErrorCode::kLimitExceeded, what + ": out of memory");
+    return fail(ErrorCode::kLimitExceeded, std::string(what) + ": out of memory");
   } catch (const std::exception& e) {
-    return fail(ErrorCode::kInternal, what + ": " + e.what());
+    return fail(ErrorCode::kInternal, std::string(what) + ": " + e.what());
   }
 }
 

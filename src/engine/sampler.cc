@@ -61,6 +61,9 @@ Result<void> Sampler::distribution(std::span<const float> logits, spec::SparseDi
   }
   auto& entries = out.storage();
   entries.clear();
+  // With top-k the longest row is known, so that no later one has to grow.
+  entries.reserve(params_.top_k > 0 ? std::min<std::size_t>(params_.top_k, logits.size())
+                                    : candidates_.size());
   for (const Candidate& c : candidates_) {
     const double weight = std::exp(below_max(c, max) / params_.temperature);
     if (weight > 0.0) {

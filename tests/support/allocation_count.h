@@ -10,6 +10,8 @@
 namespace gelato::toy {
 
 inline std::atomic<std::size_t> allocations{0};
+// While true, what this thread allocates is not counted: it is inside someone else's code.
+inline thread_local bool allocations_of_others = false;
 
 // How often `work` allocates.
 template <class Work>
@@ -23,7 +25,9 @@ std::size_t count_allocations(Work work) {
 
 // Not inlined, because g++ would take the halves that it sees for a mismatch.
 [[gnu::noinline]] void* operator new(std::size_t size) {
-  ++gelato::toy::allocations;
+  if (!gelato::toy::allocations_of_others) {
+    ++gelato::toy::allocations;
+  }
   void* memory = std::malloc(size);
   if (memory == nullptr) {
     throw std::bad_alloc();
