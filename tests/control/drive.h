@@ -72,7 +72,7 @@ std::string play_round(Policy& policy, std::uint64_t round, Number& number) {
     state.last.margin = static_cast<float>(number());
     state.last.entropy = static_cast<float>(number());
     state.last.logit_gap = static_cast<float>(number());
-    if (!policy.keep_drafting(state)) {
+    if (outcome.drafted < bound && !policy.keep_drafting(state)) {
       break;
     }
   }

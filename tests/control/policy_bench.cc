@@ -47,7 +47,7 @@ void policy_per_token(benchmark::State& state) {
     while (more) {
       const DraftState draft{
           .drafted = ++drafted, .last = rows[tokens++ % rows.size()], .max_draft = plan.max_draft};
-      more = policy->keep_drafting(draft) && drafted < plan.max_draft;
+      more = drafted < plan.max_draft && policy->keep_drafting(draft);
     }
     tokens += drafted == 0 ? 1 : 0;  // a round without a draft is the cost of one token
     testing::end_round(*policy, drafted, drafted * 3 / 4);

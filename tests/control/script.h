@@ -45,7 +45,7 @@ inline std::uint32_t draft_entropies(Policy& policy, std::span<const float> entr
     DraftState state{.drafted = drafted + 1, .max_draft = bound};
     state.last.entropy = entropies[drafted];
     ++drafted;
-    if (!policy.keep_drafting(state)) {
+    if (drafted < bound && !policy.keep_drafting(state)) {
       break;
     }
   }

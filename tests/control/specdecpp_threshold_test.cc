@@ -26,7 +26,7 @@ std::vector<float> entropies(Rng& rng) {
 std::uint32_t length_by_hand(AcceptancePredictor& predictor, const std::vector<float>& rows) {
   double all_accepted = 1.0;
   predictor.begin_round();
-  for (std::uint32_t i = 0; i < rows.size(); ++i) {
+  for (std::uint32_t i = 0; i + 1 < rows.size(); ++i) {
     spec::RowStats stats;
     stats.entropy = rows[i];
     all_accepted *= predictor.predict(stats, i);
