@@ -139,7 +139,7 @@ double mean_delay(double jump) {
       line.add(50.0 + 50.0 * rng.uniform(), 20.0 + normal(rng));
     }
     const std::uint64_t before = line.jumps();
-    while (line.jumps() == before) {
+    for (int i = 0; i < 200 && line.jumps() == before; ++i) {
       line.add(50.0 + 50.0 * rng.uniform(), 20.0 + jump + normal(rng));
       ++points;
     }

@@ -37,7 +37,8 @@ struct TraceReplay {
 struct LinkSpec {
   std::variant<ConstantRate, TraceReplay, Radio> up;  // device to edge
   // Edge to device, a constant rate. Nothing: as `up`; a radio link then has the same gain and
-  // power in both directions, which understates a base station's downlink.
+  // power in both directions, which understates a base station's downlink. Given, a trace's delay
+  // and loss are the uplink's alone.
   std::optional<BitsPerSecond> down;
   Seconds delay;      // one way, the same in both directions: the round trip has twice as much
   Seconds jitter;     // further delay of a message, uniform on [0, jitter]
