@@ -52,6 +52,20 @@ TEST(Goodput, ComesNearTheBestStaticLength) {
   }
 }
 
+// Two of eight accepted is one rejection in three tested tokens, like two of three.
+TEST(Goodput, JudgesByTheTokensThatWereTested) {
+  const auto length_after = [](std::uint32_t drafted) {
+    const auto policy = make("goodput");
+    for (int round = 0; round < 50; ++round) {
+      policy->begin_round(testing::context(server(0.05)));
+      testing::end_round(*policy, drafted, 2, server(0.05));
+    }
+    return policy->begin_round(testing::context(server(0.05))).max_draft;
+  };
+  EXPECT_EQ(length_after(8), length_after(3));
+  EXPECT_GT(length_after(2), length_after(3)) << "two of two is no rejection at all";
+}
+
 TEST(Goodput, GivesUpWhenNothingIsAcceptedAndTriesAgainNowAndThen) {
   const auto policy = make("goodput");
   Rng rng(22, "verdicts");

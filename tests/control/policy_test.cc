@@ -7,10 +7,12 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "gelato/base/rng.h"
 #include "gelato/control/policy_kind.h"
 #include "tests/control/drive.h"
+#include "tests/control/script.h"
 
 namespace gelato::control {
 namespace {
@@ -148,6 +150,28 @@ TEST(PolicyKinds, DecideLegallyWhateverTheyAreFed) {
     HostileNumbers number(17);
     for (std::uint64_t round = 0; round < 300; ++round) {
       ASSERT_EQ(testing::play_round(*policy, round, number), "") << kind->name << ' ' << round;
+    }
+  }
+}
+
+// A round that nobody answered says something about the link, nothing about the draft.
+TEST(AdaptivePolicies, LearnNothingFromLostRounds) {
+  for (const char* text : {"adaedl", "specdecpp-threshold", "goodput", "ucb"}) {
+    const auto lucky = testing::make(text);
+    const auto unlucky = testing::make(text);
+    Rng rng(6, "rows");
+    for (int round = 0; round < 200; ++round) {
+      std::vector<float> rows(kMaxDraftLength);
+      for (float& h : rows) {
+        h = static_cast<float>(0.8 * rng.uniform());
+      }
+      const std::uint32_t lost = testing::draft_entropies(*unlucky, rows);
+      unlucky->end_round({.answered = false, .drafted = lost, .elapsed = Seconds(5)});
+      const std::uint32_t drafted = testing::draft_entropies(*lucky, rows);
+      ASSERT_EQ(testing::draft_entropies(*unlucky, rows), drafted) << text << ' ' << round;
+      const std::uint32_t accepted = testing::accepted_of(drafted, 0.7, rng);
+      testing::end_round(*lucky, drafted, accepted);
+      testing::end_round(*unlucky, drafted, accepted);
     }
   }
 }
