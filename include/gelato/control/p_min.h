@@ -11,8 +11,8 @@
 
 namespace gelato::control {
 
-// The defaults are the ones llama.cpp had until May 2026, when ggml-org/llama.cpp#23269 set them to
-// 0 and 3, for heads that draft only a few tokens.
+// The defaults are llama.cpp's of 2025. Since ggml-org/llama.cpp#23269 (May 2026) they are 0 and 3,
+// made for heads that draft only a few tokens.
 inline constexpr std::array kPMinParameters{
     Parameter{.name = "p",
               .meaning = "least top-1 probability",
