@@ -297,7 +297,7 @@ std::string to_string(const LinkSpec& spec) {
   if (spec.loss != 0.0) {
     out.number("loss", spec.loss);
   }
-  if (spec.rto != LinkSpec().rto) {
+  if (spec.rto != kUsualRto) {
     out.number("rto", spec.rto.value());
   }
   for (const Outage& outage : spec.outages) {

@@ -34,6 +34,10 @@ struct TraceReplay {
   friend bool operator==(const TraceReplay&, const TraceReplay&) = default;
 };
 
+// The least retransmission timeout of Linux TCP (TCP_RTO_MIN). Drafts are so short that the
+// timeout, not duplicate acknowledgements, repairs most losses.
+inline constexpr Seconds kUsualRto{0.2};
+
 struct LinkSpec {
   std::variant<ConstantRate, TraceReplay, Radio> up;  // device to edge
   // Edge to device, a constant rate. Nothing: as `up`; a radio link then has the same gain and
@@ -43,10 +47,7 @@ struct LinkSpec {
   Seconds delay;      // one way, the same in both directions: the round trip has twice as much
   Seconds jitter;     // further delay of a message, uniform on [0, jitter]
   double loss = 0.0;  // probability that a packet is lost and sent again
-  // What each loss of a packet costs besides its airtime. 200 ms is the least retransmission
-  // timeout of Linux TCP (TCP_RTO_MIN); drafts are so short that the timeout, not duplicate
-  // acknowledgements, repairs most losses.
-  Seconds rto{0.2};
+  Seconds rto = kUsualRto;      // what each loss of a packet costs besides its airtime
   std::vector<Outage> outages;  // in order of time, disjoint
   friend bool operator==(const LinkSpec&, const LinkSpec&) = default;
 };
@@ -60,7 +61,7 @@ inline constexpr std::size_t kMaxOutages = 64;
 Result<LinkSpec> parse_link_spec(std::string_view text);
 
 // The text that parse_link_spec() reads back as an equal specification; presets are written out.
-// A specification that did not come from there is valid iff its text can be read.
+// A specification that did not come from there is valid iff its text reads back as an equal one.
 std::string to_string(const LinkSpec& spec);
 
 // One line per preset: its name, what it stands for, and why it has these numbers.
