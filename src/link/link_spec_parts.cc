@@ -133,8 +133,7 @@ Result<Parts> Parts::split(std::string_view text) {
                 fmt::format("the link specification has {} bytes, but at most {} are allowed",
                             text.size(), kMaxLinkSpecBytes));
   }
-  std::string_view rest = text;
-  const std::string_view first = take_part(rest);
+  const std::string_view first = text.substr(0, text.find(','));
   const auto* preset = std::find_if(kPresets.begin(), kPresets.end(),
                                     [first](const Preset& p) { return p.name == first; });
   Parts parts;
