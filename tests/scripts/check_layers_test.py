@@ -36,6 +36,7 @@ class CheckLayers(unittest.TestCase):
                 "src/engine/a.cc": "#include <llama.h>\n#include <ggml-backend.h>\n#include <gguf.h>\n",
                 "apps/gelato/main.cc": '#include "gelato/report/a.h"\n#include "gelato/sim/a.h"\n',
                 "tests/base/a_test.cc": '#include "gelato/spec/a.h"\n',
+                "tests/engine/a_test.cc": "#include <llama.h>\n",
                 "tests/support/tiny_gguf.cc": "#include <gguf.h>\n",
                 "src/base/comment.cc": '// #include "gelato/spec/a.h" would be wrong\n',
             }
