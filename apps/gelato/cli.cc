@@ -163,7 +163,7 @@ Result<std::string> read_input(const std::string& path, std::size_t limit) {
     return fail(code, fmt::format("cannot read {}: {}", name, std::strerror(errno)));
   }
   std::string text;
-  std::array<char, 65536> buffer;
+  std::array<char, 65536> buffer{};
   int error = 0;
   while (text.size() <= limit) {
     const ssize_t n = ::read(fd, buffer.data(), buffer.size());

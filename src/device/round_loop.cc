@@ -81,7 +81,7 @@ std::uint32_t RoundLoop::longest_draft() const {
 Result<void> RoundLoop::round() {
   const Seconds begin = clock_->now();
   control::RoundOutcome outcome;
-  const auto ok = attempt(outcome);
+  auto ok = attempt(outcome);
   outcome.answered = ok.has_value();
   outcome.drafted = drafted();
   outcome.elapsed = clock_->now() - begin;
@@ -205,7 +205,7 @@ void RoundLoop::summarise_gaps() {
       return Seconds();
     }
     // The first gap holds the prompt's last token, not the distance between two tokens.
-    const auto rank = static_cast<std::ptrdiff_t>(p * static_cast<double>(gaps_.size() - 2) + 0.5);
+    const auto rank = std::lround(p * static_cast<double>(gaps_.size() - 2));
     const auto nth = gaps_.begin() + 1 + rank;
     std::nth_element(gaps_.begin() + 1, nth, gaps_.end());
     return Seconds(*nth);

@@ -37,7 +37,7 @@ Result<spec::Verdict> ModelVerifier::verify(const spec::Draft& draft) {
   if (auto ok = sequence_.append(input_, static_cast<std::uint32_t>(input_.size())); !ok) {
     return fail(ok.error());
   }
-  const auto verdict = sampler_.params().greedy() ? verify_greedy(draft) : verify_sampling(draft);
+  auto verdict = sampler_.params().greedy() ? verify_greedy(draft) : verify_sampling(draft);
   if (!verdict) {
     return verdict;
   }

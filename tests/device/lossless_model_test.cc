@@ -54,7 +54,6 @@ void expect_lossless(LocalSession& session, const std::vector<std::string>& prom
   ASSERT_TRUE(context.has_value());
   std::size_t tokens = 0;
   std::size_t near_ties = 0;
-  spec::AcceptanceStats total;
   std::uint64_t drafted = 0;
   std::uint64_t accepted = 0;
   for (const std::string& text : prompts) {

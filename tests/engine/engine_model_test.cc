@@ -50,7 +50,8 @@ class Engine : public ::testing::Test {
     EXPECT_TRUE(written.has_value()) << written.error().message;
     return load(path);
   }
-  static std::unique_ptr<Context> context(const LanguageModel& model, ContextOptions options = {}) {
+  static std::unique_ptr<Context> context(const LanguageModel& model,
+                                          const ContextOptions& options = {}) {
     auto made = Context::create(model, options);
     EXPECT_TRUE(made.has_value()) << made.error().message;
     return std::move(*made);

@@ -16,8 +16,8 @@ constexpr float kInf = std::numeric_limits<float>::infinity();
 // The definition, in double precision and two passes.
 spec::RowStats reference(const std::vector<float>& x) {
   spec::RowStats out;
-  double max1 = -kInf;
-  double max2 = -kInf;
+  double max1 = -std::numeric_limits<double>::infinity();
+  double max2 = max1;
   for (std::size_t i = 0; i < x.size(); ++i) {
     if (x[i] > max1) {
       max2 = max1;
@@ -67,7 +67,8 @@ void expect_matches(const std::vector<float>& x) {
 }
 
 TEST(RowStats, MatchesTheDefinitionAtEverySizeAroundVectorsAndBlocks) {
-  for (const std::size_t n : {1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 2047, 2048, 2049, 4096, 5000}) {
+  for (const std::size_t n :
+       {1U, 2U, 3U, 7U, 8U, 15U, 16U, 17U, 31U, 33U, 2047U, 2048U, 2049U, 4096U, 5000U}) {
     for (const float scale : {0.0F, 1.0F, 30.0F, 400.0F}) {
       SCOPED_TRACE(testing::Message() << "n " << n << " scale " << scale);
       expect_matches(random_row(n, scale, n));
@@ -77,7 +78,7 @@ TEST(RowStats, MatchesTheDefinitionAtEverySizeAroundVectorsAndBlocks) {
 }
 
 TEST(RowStats, FindsTheMaximumWhereverItIs) {
-  for (const std::size_t at : {0, 1, 2047, 2048, 4095, 4999}) {
+  for (const std::size_t at : {0U, 1U, 2047U, 2048U, 4095U, 4999U}) {
     auto x = random_row(5000, 2.0F, at);
     x[at] = 9.0F;
     SCOPED_TRACE(at);
@@ -118,7 +119,7 @@ TEST(RowStats, MinusInfinityIsAnImpossibleToken) {
 }
 
 TEST(RowStats, NotANumberAnywhereIsAnError) {
-  for (const std::size_t at : {0, 5, 2050, 4999}) {
+  for (const std::size_t at : {0U, 5U, 2050U, 4999U}) {
     for (const float bad : {std::numeric_limits<float>::quiet_NaN(), kInf}) {
       auto x = random_row(5000, 2.0F, at);
       x[at] = bad;

@@ -87,7 +87,7 @@ TEST(Sampler, MatchesTheDefinition) {
   for (const SamplerParams& params : all) {
     Sampler sampler(params);
     for (const double scale : {0.5, 8.0, 40.0}) {
-      for (const std::size_t n : {1, 7, 300, 4096}) {
+      for (const std::size_t n : {1U, 7U, 300U, 4096U}) {
         const auto logits = random_row(n, scale, n);
         spec::SparseDist got;
         ASSERT_TRUE(sampler.distribution(logits, got).has_value());

@@ -38,7 +38,7 @@ class CellLedger {
     std::uint32_t holders = 0;  // cells right after it, and sequences that end with it
   };
   struct End {
-    std::uint32_t cell;
+    std::uint32_t cell = 0;
     std::uint32_t length = 0;
   };
   void release(std::uint32_t cell);
