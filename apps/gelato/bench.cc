@@ -1,5 +1,36 @@
+// gelato bench: measured comparisons.
+#include "gelato/bench.h"
+
+#include <string>
+#include <vector>
+
+#include "gelato/cli.h"
 #include "gelato/commands.h"
+
 namespace gelato::cli {
-int bench_command(const std::vector<std::string>&) { return 1; }
-int doctor_command(const std::vector<std::string>&) { return 1; }
+namespace {
+
+constexpr const char* kHelp =
+    "Measured comparisons: all rows of a table take turns on this machine.\n"
+    "Usage: gelato bench WHAT [OPTIONS]\n\n"
+    "  local     target alone, drafts of several lengths, and llama.cpp's own speculative "
+    "decoding\n\n"
+    "`gelato bench WHAT --help` lists the options, with an example.\n";
+
+}  // namespace
+
+int bench_command(const std::vector<std::string>& arguments) {
+  const std::string what = arguments.empty() ? "" : arguments[0];
+  if (what == "local") {
+    return bench_local_command({arguments.begin() + 1, arguments.end()});
+  }
+  if (what == "--help" || what == "-h") {
+    return print(kHelp);
+  }
+  return print_error({ErrorCode::kInvalidArgument,
+                      what.empty()
+                          ? "gelato bench what? See gelato bench --help"
+                          : "there is no benchmark \"" + what + "\"; see gelato bench --help"});
+}
+
 }  // namespace gelato::cli

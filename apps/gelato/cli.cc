@@ -68,10 +68,7 @@ bool parse(CLI::App& app, std::vector<std::string> arguments, int& exit_code) {
     app.parse(std::move(arguments));
     return true;
   } catch (const CLI::CallForHelp&) {
-    Output out(STDOUT_FILENO);
-    out.write(app.help());
-    const auto written = out.status();
-    exit_code = written ? kSuccess : print_error(written.error());
+    exit_code = print(app.help());
   } catch (const CLI::FileError& e) {
     exit_code = print_error(
         {ErrorCode::kNotFound, fmt::format("cannot read the --config file: {}", e.what())});
@@ -110,6 +107,13 @@ int text_descriptor(const std::string& json_path) {
 int print_error(const Error& error) {
   Output(STDERR_FILENO).write("gelato: " + report::printable(error.message) + "\n");
   return error.code == ErrorCode::kInvalidArgument ? kUsage : kFailed;
+}
+
+int print(std::string_view text) {
+  Output out(STDOUT_FILENO);
+  out.write(text);
+  const auto written = out.status();
+  return written ? kSuccess : print_error(written.error());
 }
 
 void reserve_standard_descriptors() {

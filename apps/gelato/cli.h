@@ -48,6 +48,9 @@ int text_descriptor(const std::string& json_path);
 // ErrorCode::kInvalidArgument, else kFailed.
 int print_error(const Error& error);
 
+// Prints on standard output; returns the exit code.
+int print(std::string_view text);
+
 // A descriptor of 0 to 2 that was closed by whoever started us becomes one that fails when it is
 // used, so that no file of ours takes its number and receives what was meant for a terminal. Call
 // it before anything is opened.

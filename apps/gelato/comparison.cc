@@ -16,29 +16,28 @@ std::vector<double> rates(const Row& row) {
   return out;
 }
 
-// One contender, every prompt.
-Result<Measurement> measure(Contender& contender, const ComparisonPlan& plan,
-                            const std::function<void()>& step, std::vector<Generation>* texts) {
-  std::optional<Measurement> sum;
+// One turn: prompt by prompt, every contender after the other. Adds each contender's measurements
+// to its place in `costs`, and its texts to those of `texts` unless that is null.
+Result<void> take_turns(std::span<Contender* const> contenders, const ComparisonPlan& plan,
+                        const std::function<void()>& step,
+                        std::vector<std::optional<Measurement>>& costs, std::vector<Row>* texts) {
   for (const std::string& prompt : plan.prompts) {
-    auto generation = contender.generate(prompt);
-    if (!generation) {
-      return fail(generation.error());
+    for (std::size_t i = 0; i < contenders.size(); ++i) {
+      auto generation = contenders[i]->generate(prompt);
+      if (interrupted()) {
+        return fail(ErrorCode::kCancelled, "interrupted before anything was measured");
+      }
+      if (!generation) {
+        return fail(generation.error());
+      }
+      costs[i] = costs[i] ? *costs[i] += generation->cost : generation->cost;
+      if (texts != nullptr) {
+        (*texts)[i].texts.push_back(std::move(*generation));
+      }
+      step();
     }
-    if (interrupted()) {
-      return fail(ErrorCode::kCancelled, "interrupted before anything was measured");
-    }
-    if (sum) {
-      *sum += generation->cost;
-    } else {
-      sum = generation->cost;
-    }
-    if (texts != nullptr) {
-      texts->push_back(std::move(*generation));
-    }
-    step();
   }
-  return sum.value_or(Measurement{});
+  return {};
 }
 
 }  // namespace
@@ -58,26 +57,20 @@ report::Summary Row::speed_relative_to(const Row& other) const {
 Result<std::vector<Row>> compare(std::span<Contender* const> contenders, const ComparisonPlan& plan,
                                  const std::function<void()>& step) {
   std::vector<Row> rows;
-  for (Contender* contender : contenders) {
-    Row& row = rows.emplace_back(Row{.label = contender->label(), .repetitions = {}, .texts = {}});
-    if (auto first = measure(*contender, plan, step, &row.texts); !first) {
-      return fail(first.error());
-    }
+  for (const Contender* contender : contenders) {
+    rows.push_back({.label = contender->label(), .repetitions = {}, .texts = {}});
   }
-  for (std::uint32_t repetition = 0; repetition < plan.repetitions; ++repetition) {
-    std::vector<Measurement> turn;
-    for (Contender* contender : contenders) {
-      auto measured = measure(*contender, plan, step, nullptr);
-      if (!measured && interrupted() && repetition > 0) {
+  for (std::uint32_t turn = 0; turn <= plan.repetitions; ++turn) {
+    const bool measured = turn > 0;
+    std::vector<std::optional<Measurement>> costs(rows.size());
+    if (auto ok = take_turns(contenders, plan, step, costs, measured ? nullptr : &rows); !ok) {
+      if (interrupted() && turn > 1) {
         return rows;
       }
-      if (!measured) {
-        return fail(measured.error());
-      }
-      turn.push_back(*measured);
+      return fail(ok.error());
     }
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      rows[i].repetitions.push_back(turn[i]);
+    for (std::size_t i = 0; measured && i < rows.size(); ++i) {
+      rows[i].repetitions.push_back(costs[i].value_or(Measurement{}));
     }
   }
   return rows;

@@ -27,11 +27,12 @@ struct Row {
   [[nodiscard]] report::Summary speed_relative_to(const Row& other) const;
 };
 
-// Every contender continues every prompt once, untimed (caches fill, texts are kept); then, for
-// each repetition, all of them take turns: A B C, A B C, ... `step` is called after each
-// generation, `steps()` times if nothing goes wrong. After an interrupt the repetition that it hit
-// is dropped and the rest returned. Errors: those of the contenders; kCancelled if an interrupt
-// came before the first repetition was complete.
+// Every contender continues every prompt once, untimed (caches fill, texts are kept). Then come the
+// repetitions. In each, prompt by prompt, all contenders take turns: A B C, A B C, ..., so that
+// whatever slows the machine slows all of them. `step` is called after each generation, `steps()`
+// times if nothing goes wrong. After an interrupt the repetition that it hit is dropped and the
+// rest returned. Errors: those of the contenders; kCancelled if an interrupt came before the first
+// repetition was complete.
 struct ComparisonPlan {
   std::vector<std::string> prompts;
   std::uint32_t repetitions = 5;

@@ -22,11 +22,47 @@ Measurement total(const Row& row) {
   return sum;
 }
 
-std::string percent(double fraction) {
-  return std::isfinite(fraction) ? fmt::format("{:.1f} %", 100.0 * fraction) : "-";
+// What drafting and verifying cost, in steps of the target: the time that the target alone takes
+// for a token.
+struct StepCosts {
+  double draft;        // one drafted token
+  double verify;       // one pass over the draft and a token
+  double pass_tokens;  // in that pass, on average
+  double round;        // the whole draft and the pass
+  double committed;    // tokens that a round brings
+};
+
+StepCosts step_costs(const Row& alone, const Row& row) {
+  const Measurement target = total(alone);
+  const Measurement sum = total(row);
+  const Seconds step = (target.total - target.prefill) / static_cast<double>(target.tokens);
+  const auto rounds = static_cast<double>(sum.rounds);
+  return {.draft = sum.drafting / static_cast<double>(sum.drafted) / step,
+          .verify = sum.verifying / rounds / step,
+          .pass_tokens = static_cast<double>(sum.drafted) / rounds + 1.0,
+          .round = (sum.drafting + sum.verifying) / rounds / step,
+          .committed = sum.mean_committed()};
+}
+
+// Of the rows of ours that drafted, the one with the highest rate; null if there is none. How long
+// another program drafts is not known.
+const Row* fastest(std::span<const Row> rows, const Row& alone) {
+  const Row* best = nullptr;
+  for (const Row& row : rows) {
+    if (row.repetitions.front().drafting > Seconds() && row.repetitions.front().drafted > 0 &&
+        (best == nullptr ||
+         row.speed_relative_to(alone).median() > best->speed_relative_to(alone).median())) {
+      best = &row;
+    }
+  }
+  return best;
 }
 
 }  // namespace
+
+std::string percent(double fraction) {
+  return std::isfinite(fraction) ? fmt::format("{:.1f} %", 100.0 * fraction) : "-";
+}
 
 std::string comparison_table(std::span<const Row> rows, const Row& alone,
                              const report::Terminal& terminal,
@@ -43,7 +79,8 @@ std::string comparison_table(std::span<const Row> rows, const Row& alone,
     columns.push_back({extra.title, Align::kRight});
   }
   report::Table table(std::move(columns));
-  for (const Row& row : rows) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const Row& row = rows[i];
     const report::Summary speed = row.summary(&Measurement::decode_tokens_per_s);
     std::vector<report::Cell> cells = {
         row.label,
@@ -54,44 +91,29 @@ std::string comparison_table(std::span<const Row> rows, const Row& alone,
         report::number(median(row, &Measurement::passes_per_token), 2),
         report::number(row.speed_relative_to(alone).median(), 2)};
     for (const ExtraColumn& extra : more) {
-      cells.emplace_back(extra.cell(row));
+      cells.emplace_back(extra.cell(i));
     }
     table.add_row(std::move(cells));
   }
   return table.render(terminal);
 }
 
-StepCosts step_costs(const Row& alone, const Row& row) {
-  const Measurement target = total(alone);
-  const Measurement sum = total(row);
-  const Seconds step = (target.total - target.prefill) / static_cast<double>(target.tokens);
-  const auto rounds = static_cast<double>(sum.rounds);
-  return {.draft = sum.drafting / static_cast<double>(sum.drafted) / step,
-          .verify = sum.verifying / rounds / step,
-          .pass_tokens = static_cast<double>(sum.drafted) / rounds + 1.0,
-          .committed = sum.mean_committed()};
-}
-
-std::string explain(const Row& alone, const Row& best) {
-  const report::Summary speed = best.speed_relative_to(alone);
-  const StepCosts cost = step_costs(alone, best);
+std::string explain(std::span<const Row> rows, const Row& alone) {
+  const Row* best = fastest(rows, alone);
+  if (best == nullptr) {
+    return {};
+  }
+  const report::Summary speed = best->speed_relative_to(alone);
   const std::string verdict = speed.max() < 1.0   ? "Speculation does not pay here"
                               : speed.min() > 1.0 ? "Speculation pays here"
                                                   : "Speculation makes no clear difference here";
-  const double round = cost.draft * (cost.pass_tokens - 1.0) + cost.verify;
+  const StepCosts cost = step_costs(alone, *best);
   return fmt::format(
       "{}: {} runs at {:.2f} times the speed of the target alone.\nA drafted token costs {:.2f} of "
       "a target step and checking {:.1f} tokens in one pass {:.2f}, so a round costs {:.2f} steps "
-      "and brings {:.2f} tokens.",
-      verdict, best.label, speed.median(), cost.draft, cost.pass_tokens, cost.verify, round,
+      "and brings {:.2f} tokens.\n",
+      verdict, best->label, speed.median(), cost.draft, cost.pass_tokens, cost.verify, cost.round,
       cost.committed);
-}
-
-const Row* fastest(std::span<const Row> rows, const Row& alone) {
-  const auto best = std::max_element(rows.begin(), rows.end(), [&](const Row& a, const Row& b) {
-    return a.speed_relative_to(alone).median() < b.speed_relative_to(alone).median();
-  });
-  return best == rows.end() ? nullptr : &*best;
 }
 
 nlohmann::json to_json(const report::Summary& summary) {

@@ -13,29 +13,21 @@
 namespace gelato::cli {
 
 // One line per row: rate, acceptance, passes of the target, speed relative to `alone`; and the
-// columns in `more`, whose function gives the cell of a row.
+// columns in `more`, whose function gives the cell of the row with that index.
 struct ExtraColumn {
   std::string title;
-  std::function<std::string(const Row&)> cell;
+  std::function<std::string(std::size_t row)> cell;
 };
 std::string comparison_table(std::span<const Row> rows, const Row& alone,
                              const report::Terminal& terminal,
                              const std::vector<ExtraColumn>& more = {});
 
-// What drafting and verifying cost, in steps of the target: the time that the target alone takes
-// for a token.
-struct StepCosts {
-  double draft = 0.0;        // one drafted token
-  double verify = 0.0;       // one pass over the draft and a token
-  double pass_tokens = 0.0;  // in that pass, on average
-  double committed = 0.0;    // by a round
-};
-StepCosts step_costs(const Row& alone, const Row& row);
+// "48.4 %"; "-" for a fraction that is not finite.
+std::string percent(double fraction);
 
-// Whether speculation pays, and why, in a sentence or two: `best` is the fastest speculative row.
-std::string explain(const Row& alone, const Row& best);
-// The row with the highest median rate relative to `alone`; null if `rows` is empty.
-const Row* fastest(std::span<const Row> rows, const Row& alone);
+// Whether speculation pays, and why, in two sentences: about the fastest of our rows that drafted.
+// Empty if none did.
+std::string explain(std::span<const Row> rows, const Row& alone);
 
 // {"median", "min", "max"}
 nlohmann::json to_json(const report::Summary& summary);

@@ -197,9 +197,8 @@ Result<void> demo(const DemoFlags& flags) {
   if (!checked) {
     return fail(checked.error());
   }
-  const std::span<const Row> speculative = std::span(*rows).subspan(1);
   out.write(*checked + "\n" + comparison_table(*rows, rows->front(), terminal) + "\n" +
-            explain(rows->front(), *fastest(speculative, rows->front())) + "\n");
+            explain(*rows, rows->front()));
   if (!flags.json.empty()) {
     if (auto ok = write_result(*stage, flags, plan, *rows); !ok) {
       return ok;

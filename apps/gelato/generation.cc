@@ -7,6 +7,7 @@
 #include <limits>
 #include <random>
 
+#include "gelato/cli.h"
 #include "gelato/measurement.h"
 #include "gelato/report/table.h"
 
@@ -68,6 +69,14 @@ Result<device::GenerateOptions> GenerationFlags::options() const {
       .sampler = sampler,
       .seed = *number,
       .max_tokens = predict < 0 ? 0 : static_cast<std::uint64_t>(predict)};
+}
+
+Result<std::string> read_prompt_file(const std::string& path) {
+  auto text = read_input(path, engine::kMaxTextBytes);
+  if (text && text->ends_with('\n')) {
+    text->pop_back();
+  }
+  return text;
 }
 
 nlohmann::json to_json(const device::GenerationStats& stats, Seconds decode_time) {

@@ -21,6 +21,10 @@ struct GenerationFlags {
   [[nodiscard]] Result<device::GenerateOptions> options() const;
 };
 
+// A prompt out of a file, or of standard input for "-". The end of the file's last line is not part
+// of it. Errors: those of read_input() with engine::kMaxTextBytes.
+Result<std::string> read_prompt_file(const std::string& path);
+
 // The keys of docs/json.md that one generation can fill in. `decode_time` is the part of the total
 // that was spent inside llama.cpp.
 nlohmann::json to_json(const device::GenerationStats& stats, Seconds decode_time);

@@ -41,20 +41,13 @@ std::string help() {
          "`gelato --version` prints the version.\n";
 }
 
-int print(const std::string& text) {
-  gelato::cli::Output out(STDOUT_FILENO);
-  out.write(text);
-  const auto written = out.status();
-  return written ? gelato::cli::kSuccess : gelato::cli::print_error(written.error());
-}
-
 int dispatch(const std::vector<std::string>& arguments) {
   if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h" ||
       arguments[0] == "help") {
-    return print(help());
+    return gelato::cli::print(help());
   }
   if (arguments[0] == "--version") {
-    return print("gelato " + std::string(gelato::report::version()) + "\n");
+    return gelato::cli::print("gelato " + std::string(gelato::report::version()) + "\n");
   }
   const auto command = std::find_if(kCommands.begin(), kCommands.end(),
                                     [&](const Command& c) { return c.name == arguments[0]; });

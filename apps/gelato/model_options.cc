@@ -79,18 +79,26 @@ void ModelFlags::add_to(CLI::App& app) {
   app.add_flag("-v,--verbose", verbose, "Show what llama.cpp logs");
 }
 
-Result<BundledModels> find_bundled_models() {
+std::string find_upwards(const std::string& below) {
   std::error_code ignored;
   fs::path folder = fs::read_symlink("/proc/self/exe", ignored).parent_path();
   // build/<preset>/bin in a checkout, <prefix>/bin when installed.
   for (int up = 0; up < 5 && !folder.empty(); ++up, folder = folder.parent_path()) {
-    for (const char* below : {"assets/models", "share/gelato/models"}) {
-      const fs::path models = folder / below;
-      if (fs::exists(models / "gelato-tale-6m-q8_0.gguf", ignored)) {
-        return BundledModels{.target = models / "gelato-tale-6m-q8_0.gguf",
-                             .draft = models / "gelato-tale-3m-q8_0.gguf",
-                             .small_draft = models / "gelato-tale-1m-q8_0.gguf"};
-      }
+    if (fs::exists(folder / below, ignored)) {
+      return folder / below;
+    }
+  }
+  return {};
+}
+
+Result<BundledModels> find_bundled_models() {
+  for (const char* below : {"assets/models", "share/gelato/models"}) {
+    const std::string folder = find_upwards(below);
+    if (!folder.empty()) {
+      return BundledModels{.folder = folder,
+                           .target = folder + "/gelato-tale-6m-q8_0.gguf",
+                           .draft = folder + "/gelato-tale-3m-q8_0.gguf",
+                           .small_draft = folder + "/gelato-tale-1m-q8_0.gguf"};
     }
   }
   return fail(ErrorCode::kNotFound,

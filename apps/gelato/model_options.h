@@ -33,9 +33,13 @@ struct ModelFlags {
   [[nodiscard]] bool has_draft() const { return !no_draft && (!draft.empty() || target.empty()); }
 };
 
+// The path of `below` in the nearest folder above this program that has it; empty if none has.
+std::string find_upwards(const std::string& below);
+
 // Paths of the models that ship with Gelato, found from the place of the program.
 // Errors: kNotFound.
 struct BundledModels {
+  std::string folder;
   std::string target;
   std::string draft;
   std::string small_draft;

@@ -42,10 +42,7 @@ Result<std::string> find_prompt(const RunFlags& flags) {
     return fail(ErrorCode::kInvalidArgument,
                 "there is no prompt; give one with --prompt, --file or on standard input");
   } else {
-    text = read_input(flags.prompt_file.empty() ? "-" : flags.prompt_file, engine::kMaxTextBytes);
-    if (text && text->ends_with('\n')) {
-      text->pop_back();  // the end of the file's last line is not part of the prompt
-    }
+    text = read_prompt_file(flags.prompt_file.empty() ? "-" : flags.prompt_file);
   }
   if (text && text->empty()) {
     return fail(ErrorCode::kInvalidArgument,

@@ -1,0 +1,11 @@
+// The benchmarks of `gelato bench`; each takes its arguments and returns the exit code.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace gelato::cli {
+
+int bench_local_command(const std::vector<std::string>& arguments);
+
+}  // namespace gelato::cli
