@@ -40,6 +40,8 @@ class Sampler {
   Result<void> distribution(std::span<const float> logits, spec::SparseDist& out);
 
   [[nodiscard]] const SamplerParams& params() const { return params_; }
+  // Another distribution from now on, with the same storage. Precondition: as for construction.
+  void set_params(const SamplerParams& params) { params_ = params; }
 
  private:
   struct Candidate {
