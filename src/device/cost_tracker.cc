@@ -14,36 +14,56 @@ constexpr double kOneX = 1e-9;
 
 }  // namespace
 
-void LineFit::add(double x, Seconds y) {
+void LineFit::add(double x, double y) {
   n_ = n_ * kForget + 1.0;
   x_ = x_ * kForget + x;
-  y_ = y_ * kForget + y.value();
+  y_ = y_ * kForget + y;
   xx_ = xx_ * kForget + x * x;
-  xy_ = xy_ * kForget + x * y.value();
+  xy_ = xy_ * kForget + x * y;
 }
 
-Seconds LineFit::slope() const {
+double LineFit::slope() const {
   const double spread = n_ * xx_ - x_ * x_;
-  return Seconds(spread > kOneX * n_ * n_ ? std::max(0.0, (n_ * xy_ - x_ * y_) / spread) : 0.0);
+  return spread > kOneX * n_ * n_ ? std::max(0.0, (n_ * xy_ - x_ * y_) / spread) : 0.0;
 }
 
-Seconds LineFit::base() const {
-  return Seconds(n_ > 0.0 ? std::max(0.0, (y_ - slope().value() * x_) / n_) : 0.0);
-}
+double LineFit::base() const { return n_ > 0.0 ? std::max(0.0, (y_ - slope() * x_) / n_) : 0.0; }
 
 void CostTracker::add(std::uint32_t drafted, Seconds drafting, Seconds verifying) {
   if (drafted > 0) {
-    draft_.add(0.0, drafting / drafted);
+    draft_.add(0.0, drafting.value() / drafted);
   }
-  verify_.add(drafted, verifying);
+  verify_.add(drafted, verifying.value());
 }
 
 control::CostEstimate CostTracker::estimate() const {
   control::CostEstimate cost;
-  cost.draft_token = draft_.base();
-  cost.verify_base = verify_.base();
-  cost.verify_token = verify_.slope();
+  cost.draft_token = Seconds(draft_.base());
+  cost.verify_base = Seconds(verify_.base());
+  cost.verify_token = Seconds(verify_.slope());
   return cost;
+}
+
+void RemoteCosts::add(std::uint32_t drafted, const link::RoundSample& round) {
+  if (!link_.add(round)) {
+    return;  // a clock or an edge that cannot be believed
+  }
+  payload_.add(drafted, round.up.value());
+  verify_.add(drafted, round.service.value());
+}
+
+void RemoteCosts::estimate(control::CostEstimate& cost) const {
+  const link::LinkEstimate link = link_.estimate();
+  if (link.rounds == 0) {
+    return;
+  }
+  // While the rate is not known (0), all of the wire's time stands in the round trip.
+  cost.round_trip = link.rtt.value;
+  cost.uplink = link.uplink.value;
+  cost.uplink_bits_per_token = Bits(payload_.slope());
+  cost.uplink_bits_per_round = Bits(payload_.base());
+  cost.verify_base = Seconds(verify_.base()) + link.queue.value;
+  cost.verify_token = Seconds(verify_.slope());
 }
 
 }  // namespace gelato::device

@@ -22,22 +22,28 @@ std::string_view to_string(StopReason reason) {
 RoundLoop::RoundLoop(spec::Verifier& verifier, const Clock& clock, LoopOptions options)
     : verifier_(&verifier), clock_(&clock), options_(std::move(options)) {}
 
+RoundLoop::RoundLoop(RemoteTarget& target, const Clock& clock, LoopOptions options)
+    : verifier_(&target), remote_(&target), clock_(&clock), options_(std::move(options)) {}
+
 void RoundLoop::speculate(spec::Drafter& drafter, control::Policy& policy) {
   drafter_ = &drafter;
   policy_ = &policy;
 }
 
 Result<GenerationStats> RoundLoop::run(std::span<const spec::Token> prompt, TokenSink& sink) {
+  sink_ = &sink;
   if (auto ok = start(prompt); !ok) {
     return fail(ok.error());
   }
-  bool more = length_ <= options_.context_tokens;
-  stats_.stop = StopReason::kContext;
-  while (more) {
-    if (auto ok = round(); !ok) {
+  while (!done_) {
+    committed_.clear();
+    const bool alone = may_go_alone() && !remote_->reachable();
+    if (auto ok = alone ? local_round() : round(); !ok) {
       return fail(ok.error());
     }
-    more = !finished(sink.on_commit(committed_));
+    if (!committed_.empty()) {
+      deliver();
+    }
   }
   stats_.total = clock_->now() - started_;
   summarise_gaps();
@@ -49,6 +55,8 @@ Result<void> RoundLoop::start(std::span<const spec::Token> prompt) {
   costs_ = {};
   stats_.prompt_tokens = prompt.size();
   length_ = prompt.size();
+  done_ = length_ > options_.context_tokens;
+  stats_.stop = StopReason::kContext;
   committed_.reserve(control::kMaxDraftLength + 1);
   gaps_.clear();
   gaps_.reserve(options_.max_tokens > 0
@@ -68,66 +76,127 @@ Result<void> RoundLoop::start(std::span<const spec::Token> prompt) {
   return {};
 }
 
-// A round commits one token more than it drafts, and the verifier must hold all of it.
-std::uint32_t RoundLoop::longest_draft() const {
-  std::uint64_t bound = options_.context_tokens - length_;
-  if (options_.max_tokens > 0) {
-    bound = std::min(bound, options_.max_tokens - stats_.tokens - 1);
+// Tokens that may still be committed: what is wanted, and what the verifier can hold. The newest
+// token of all has no cell and needs none.
+std::uint64_t RoundLoop::room() const {
+  const std::uint64_t cells = options_.context_tokens - length_ + 1;
+  return options_.max_tokens > 0 ? std::min(cells, options_.max_tokens - stats_.tokens) : cells;
+}
+
+control::RoundContext RoundLoop::context() const {
+  control::RoundContext context;
+  context.round = stats_.acceptance.rounds();
+  context.context_tokens = static_cast<std::uint32_t>(length_);
+  // A round commits one token more than it drafts.
+  context.max_draft =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(room() - 1, options_.max_draft));
+  context.cost = costs_.estimate();
+  if (remote_ != nullptr) {
+    remote_->estimate(context.cost);
   }
-  return static_cast<std::uint32_t>(std::min<std::uint64_t>(bound, control::kMaxDraftLength));
+  return context;
+}
+
+bool RoundLoop::may_go_alone() const {
+  return remote_ != nullptr && remote_->away() && options_.draft_when_away && drafter_ != nullptr;
 }
 
 // Whatever happens in the round, the policy hears of its end exactly once.
 Result<void> RoundLoop::round() {
   const Seconds begin = clock_->now();
+  draft_.clear();
+  control::RoundPlan plan;
+  if (policy_ != nullptr) {
+    plan = policy_->begin_round(context());
+  }
   control::RoundOutcome outcome;
-  auto ok = attempt(outcome);
+  auto ok = attempt(plan, outcome);
   outcome.answered = ok.has_value();
   outcome.drafted = drafted();
   outcome.elapsed = clock_->now() - begin;
   if (policy_ != nullptr) {
     policy_->end_round(outcome);
   }
+  if (!ok && may_go_alone()) {
+    // What had been drafted for the target becomes text without it.
+    return draft_.empty() ? local_round() : commit_draft();
+  }
   return ok;
 }
 
-Result<void> RoundLoop::attempt(control::RoundOutcome& outcome) {
-  const Seconds begin = clock_->now();
-  draft_.clear();
+Result<void> RoundLoop::attempt(const control::RoundPlan& plan, control::RoundOutcome& outcome) {
+  if (plan.mode == control::RoundMode::kTargetOnly) {
+    return remote_ != nullptr ? burst(plan.burst, outcome) : verify(outcome);
+  }
   if (policy_ != nullptr) {
-    if (auto ok = fill_draft(); !ok) {
+    const Seconds begin = clock_->now();
+    if (auto ok = fill_draft(plan); !ok) {
       return ok;
     }
+    outcome.drafting = clock_->now() - begin;
+    stats_.drafting += outcome.drafting;
   }
-  const Seconds drafted_at = clock_->now();
+  if (plan.mode != control::RoundMode::kDraftOnly) {
+    return verify(outcome);
+  }
+  outcome.committed = drafted();
+  return commit_draft();
+}
+
+Result<void> RoundLoop::verify(control::RoundOutcome& outcome) {
+  const Seconds begin = clock_->now();
   const auto verdict = verifier_->verify(draft_);
   if (!verdict) {
     return fail(verdict.error());
   }
-  const Seconds verified_at = clock_->now();
-  commit(*verdict, verified_at);
+  const Seconds verifying = clock_->now() - begin;
+  keep(*verdict);
   if (drafter_ != nullptr) {
     if (auto ok = drafter_->commit(verdict->accepted, verdict->next); !ok) {
       return ok;
     }
   }
+  stats_.acceptance.add(drafted(), *verdict);
+  stats_.verifying += verifying;
+  costs_.add(drafted(), outcome.drafting, verifying);
   outcome.accepted = verdict->accepted;
   outcome.committed = static_cast<std::uint32_t>(committed_.size());
-  outcome.drafting = drafted_at - begin;
-  costs_.add(drafted(), outcome.drafting, verified_at - drafted_at);
-  stats_.drafting += outcome.drafting;
-  stats_.verifying += verified_at - drafted_at;
+  record();
   return {};
 }
 
-Result<void> RoundLoop::fill_draft() {
-  control::RoundContext context;
-  context.round = stats_.acceptance.rounds();
-  context.context_tokens = static_cast<std::uint32_t>(length_);
-  context.max_draft = longest_draft();
-  context.cost = costs_.estimate();
-  const auto plan = policy_->begin_round(context);
-  const std::uint32_t bound = std::min(plan.max_draft, context.max_draft);
+// The target writes alone; its tokens are delivered as they come.
+Result<void> RoundLoop::burst(std::uint32_t most, control::RoundOutcome& outcome) {
+  const Seconds begin = clock_->now();
+  Result<void> drafter_follows;
+  const auto show = [&](std::span<const spec::Token> tokens) {
+    for (std::size_t i = 0; i < tokens.size() && drafter_follows && !done_; ++i) {
+      drafter_follows = drafter_ != nullptr ? drafter_->commit(0, tokens[i]) : Result<void>{};
+      committed_.assign(1, {tokens[i], Origin::kTarget});
+      record();
+      deliver();
+    }
+    committed_.clear();
+    return drafter_follows && !done_;
+  };
+  const auto wanted =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(std::max(most, 1U), room()));
+  const auto written = remote_->write(wanted, show);
+  stats_.verifying += clock_->now() - begin;
+  if (!drafter_follows || !written) {
+    return drafter_follows ? fail(written.error()) : drafter_follows;
+  }
+  stats_.acceptance.add(0, {});
+  outcome.committed = *written;
+  done_ = done_ || *written == 0;  // the target's context is full: StopReason::kContext
+  return {};
+}
+
+Result<void> RoundLoop::fill_draft(const control::RoundPlan& plan) {
+  const bool draft_only = plan.mode == control::RoundMode::kDraftOnly;
+  const std::uint64_t longest = draft_only ? room() : room() - 1;
+  const auto bound = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>({plan.max_draft, longest, options_.max_draft}));
   while (draft_.size() < bound) {
     const auto stats = drafter_->draft_one(draft_, plan.min_top1);
     if (!stats) {
@@ -151,23 +220,47 @@ Result<void> RoundLoop::fill_draft() {
   return {};
 }
 
-// Keeps what the round committed, up to the end of the text.
-void RoundLoop::commit(const spec::Verdict& verdict, Seconds now) {
-  stats_.acceptance.add(drafted(), verdict);
-  committed_.clear();
+// One token of the draft model, while the target is out of reach.
+Result<void> RoundLoop::local_round() {
+  draft_.clear();
+  const auto drafted = drafter_->draft_one(draft_, 0.0F);
+  return drafted ? commit_draft() : fail(drafted.error());
+}
+
+// The whole draft becomes text, verified by nobody.
+Result<void> RoundLoop::commit_draft() {
+  if (draft_.empty()) {
+    done_ = true;  // the draft model's context is full: StopReason::kContext
+    return {};
+  }
+  for (const spec::Token token : draft_.tokens()) {
+    committed_.push_back({token, Origin::kDraft});
+  }
+  stats_.unverified += draft_.size();
+  if (remote_ != nullptr) {
+    remote_->append(draft_.tokens());
+  }
+  record();
+  return drafter_->commit(drafted() - 1, draft_.tokens().back());
+}
+
+// Keeps what the verdict commits, up to the end of the text.
+void RoundLoop::keep(const spec::Verdict& verdict) {
   for (const spec::Token token : draft_.tokens().first(verdict.accepted)) {
     committed_.push_back({token, Origin::kAccepted});
     if (ends_text(token)) {
-      break;
+      return;
     }
   }
-  if (committed_.size() == verdict.accepted &&
-      (committed_.empty() || !ends_text(committed_.back().token))) {
-    const Origin origin = draft_.empty()                      ? Origin::kTarget
-                          : verdict.accepted == draft_.size() ? Origin::kBonus
-                                                              : Origin::kCorrection;
-    committed_.push_back({verdict.next, origin});
-  }
+  const Origin origin = draft_.empty()                      ? Origin::kTarget
+                        : verdict.accepted == draft_.size() ? Origin::kBonus
+                                                            : Origin::kCorrection;
+  committed_.push_back({verdict.next, origin});
+}
+
+// Takes committed_ into the books.
+void RoundLoop::record() {
+  const Seconds now = clock_->now();
   if (stats_.tokens == 0) {
     stats_.first_token = now - started_;
   }
@@ -184,19 +277,21 @@ bool RoundLoop::ends_text(spec::Token token) const {
                             token);
 }
 
-bool RoundLoop::finished(bool sink_wants_more) {
+// Hands committed_ to the sink, and sees whether the generation is over.
+void RoundLoop::deliver() {
+  const bool wants_more = sink_->on_commit(committed_);
+  done_ = true;
   if (ends_text(committed_.back().token)) {
     stats_.stop = StopReason::kEndOfGeneration;
-  } else if (!sink_wants_more) {
+  } else if (!wants_more) {
     stats_.stop = StopReason::kSink;
   } else if (options_.max_tokens > 0 && stats_.tokens >= options_.max_tokens) {
     stats_.stop = StopReason::kLimit;
-  } else if (length_ > options_.context_tokens) {  // the newest token has no cell, and needs none
+  } else if (length_ > options_.context_tokens) {
     stats_.stop = StopReason::kContext;
   } else {
-    return false;
+    done_ = false;
   }
-  return true;
 }
 
 void RoundLoop::summarise_gaps() {

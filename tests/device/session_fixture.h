@@ -5,46 +5,18 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "gelato/base/clock.h"
 #include "gelato/base/log.h"
 #include "gelato/device/local_session.h"
 #include "gelato/engine/backend.h"
+#include "tests/device/collecting_sink.h"
 
 namespace gelato::device {
 
 inline constexpr const char* kTarget = "assets/models/gelato-tale-6m-q8_0.gguf";
 inline constexpr const char* kDraft = "assets/models/gelato-tale-3m-q8_0.gguf";
 inline constexpr const char* kSmallDraft = "assets/models/gelato-tale-1m-q8_0.gguf";
-
-// Keeps what a generation commits.
-class CollectingSink final : public TokenSink {
- public:
-  bool on_commit(std::span<const CommittedToken> tokens) override {
-    for (const CommittedToken& token : tokens) {
-      tokens_.push_back(token.token);
-      origins_.push_back(token.origin);
-    }
-    return tokens_.size() < enough_;
-  }
-  void reserve(std::size_t n) {
-    tokens_.reserve(n);
-    origins_.reserve(n);
-  }
-  void clear() {
-    tokens_.clear();
-    origins_.clear();
-  }
-  void stop_after(std::size_t n) { enough_ = n; }
-  [[nodiscard]] const std::vector<spec::Token>& tokens() const { return tokens_; }
-  [[nodiscard]] const std::vector<Origin>& origins() const { return origins_; }
-
- private:
-  std::vector<spec::Token> tokens_;
-  std::vector<Origin> origins_;
-  std::size_t enough_ = static_cast<std::size_t>(-1);
-};
 
 class SessionTest : public ::testing::Test {
  protected:

@@ -1,21 +1,22 @@
-// Measured costs of drafting and verifying, for RoundContext::cost.
+// Measured costs of drafting, verifying and of the link in between, for RoundContext::cost.
 #pragma once
 
 #include <cstdint>
 
 #include "gelato/base/units.h"
 #include "gelato/control/policy.h"
+#include "gelato/link/link_estimator.h"
 
 namespace gelato::device {
 
-// Running least-squares line time = base + slope * x with exponential forgetting: the last 100 or
-// so observations count. Base and slope are never negative. With observations at one x only, the
+// Running least-squares line y = base + slope * x with exponential forgetting: the last 100 or so
+// observations count. Base and slope are never negative. With observations at one x only, the
 // slope is 0 and the base is the mean.
 class LineFit {
  public:
-  void add(double x, Seconds y);
-  [[nodiscard]] Seconds base() const;
-  [[nodiscard]] Seconds slope() const;
+  void add(double x, double y);
+  [[nodiscard]] double base() const;
+  [[nodiscard]] double slope() const;
 
  private:
   double n_ = 0.0;
@@ -25,7 +26,7 @@ class LineFit {
   double xy_ = 0.0;
 };
 
-// What rounds have cost so far.
+// What rounds in one process have cost so far.
 class CostTracker {
  public:
   // One finished round.
@@ -38,6 +39,23 @@ class CostTracker {
   LineFit draft_;   // x: always 0; the mean time of a drafted token
                     // round may read two
   LineFit verify_;  // x: draft tokens in the pass
+};
+
+// What rounds with a target behind a link have cost so far.
+class RemoteCosts {
+ public:
+  // One answered request: `drafted` tokens went up in `round.up` bits.
+  void add(std::uint32_t drafted, const link::RoundSample& round);
+  // Fills in the network fields, and verify_base and verify_token: the pass as the edge timed it,
+  // with the usual wait for it.
+  void estimate(control::CostEstimate& cost) const;
+
+  [[nodiscard]] link::LinkEstimate link() const { return link_.estimate(); }
+
+ private:
+  link::LinkEstimator link_;
+  LineFit payload_;  // bits up; x: draft tokens
+  LineFit verify_;   // x: draft tokens
 };
 
 }  // namespace gelato::device

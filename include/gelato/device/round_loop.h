@@ -11,6 +11,7 @@
 #include "gelato/base/result.h"
 #include "gelato/control/policy.h"
 #include "gelato/device/cost_tracker.h"
+#include "gelato/device/remote_target.h"
 #include "gelato/spec/acceptance_stats.h"
 #include "gelato/spec/decoding.h"
 
@@ -22,6 +23,7 @@ enum class Origin : std::uint8_t {
   kCorrection,  // the target's instead of a rejected draft token
   kBonus,       // the target's, after a draft that was accepted whole
   kTarget,      // the target's, in a round without a draft
+  kDraft,       // the draft model's, verified by nobody: not the target's text
 };
 
 struct CommittedToken {
@@ -52,13 +54,15 @@ struct DraftStops {
 class TokenSink {
  public:
   virtual ~TokenSink() = default;
-  // The tokens of one round, at least one. False ends the generation after this round.
+  // The tokens of one round, or of one answer of several in a round; at least one. False ends the
+  // generation.
   virtual bool on_commit(std::span<const CommittedToken> tokens) = 0;
 };
 
 struct GenerationStats {
   std::uint64_t prompt_tokens = 0;
-  std::uint64_t tokens = 0;  // committed
+  std::uint64_t tokens = 0;      // committed
+  std::uint64_t unverified = 0;  // of them, Origin::kDraft
   spec::AcceptanceStats acceptance;
   DraftStops draft_stops;
   StopReason stop = StopReason::kLimit;
@@ -72,9 +76,12 @@ struct GenerationStats {
 };
 
 struct LoopOptions {
-  std::uint64_t max_tokens = 0;                // 0: until the text ends or the context is full
-  std::uint32_t context_tokens = 0;            // of the verifier: prompt and text together
-  std::vector<spec::Token> end_of_generation;  // ascending
+  std::uint64_t max_tokens = 0;      // 0: until the text ends or the context is full
+  std::uint32_t context_tokens = 0;  // of the verifier: prompt and text together
+  std::uint32_t max_draft = control::kMaxDraftLength;  // of the verifier
+  std::vector<spec::Token> end_of_generation;          // ascending
+  // While a RemoteTarget is out of reach, the draft model writes alone.
+  bool draft_when_away = false;
 };
 
 // One generation at a time; reusable for the next. Allocates at the start of a generation only.
@@ -82,6 +89,8 @@ class RoundLoop {
  public:
   // All references must outlive the loop.
   RoundLoop(spec::Verifier& verifier, const Clock& clock, LoopOptions options);
+  // The same, and the loop knows of the link: bursts, its costs, and what to do when it is lost.
+  RoundLoop(RemoteTarget& target, const Clock& clock, LoopOptions options);
 
   // Drafts with `drafter` as long as `policy` says. Without this call the target writes alone.
   void speculate(spec::Drafter& drafter, control::Policy& policy);
@@ -93,16 +102,24 @@ class RoundLoop {
  private:
   Result<void> start(std::span<const spec::Token> prompt);
   Result<void> round();
-  Result<void> attempt(control::RoundOutcome& outcome);
+  Result<void> attempt(const control::RoundPlan& plan, control::RoundOutcome& outcome);
+  Result<void> verify(control::RoundOutcome& outcome);
+  Result<void> burst(std::uint32_t most, control::RoundOutcome& outcome);
+  Result<void> fill_draft(const control::RoundPlan& plan);
+  Result<void> local_round();
+  Result<void> commit_draft();
   [[nodiscard]] std::uint32_t drafted() const { return static_cast<std::uint32_t>(draft_.size()); }
-  [[nodiscard]] std::uint32_t longest_draft() const;
-  Result<void> fill_draft();
-  void commit(const spec::Verdict& verdict, Seconds now);
+  [[nodiscard]] std::uint64_t room() const;
+  [[nodiscard]] control::RoundContext context() const;
+  [[nodiscard]] bool may_go_alone() const;
   [[nodiscard]] bool ends_text(spec::Token token) const;
-  [[nodiscard]] bool finished(bool sink_wants_more);
+  void keep(const spec::Verdict& verdict);
+  void record();
+  void deliver();
   void summarise_gaps();
 
   spec::Verifier* verifier_;
+  RemoteTarget* remote_ = nullptr;  // the verifier, if it is one
   const Clock* clock_;
   LoopOptions options_;
   spec::Drafter* drafter_ = nullptr;
@@ -111,12 +128,14 @@ class RoundLoop {
   // Of the generation that is running.
   GenerationStats stats_;
   CostTracker costs_;
+  TokenSink* sink_ = nullptr;
   spec::Draft draft_;
-  std::vector<CommittedToken> committed_;  // of the last round
+  std::vector<CommittedToken> committed_;  // not yet delivered
   std::vector<double> gaps_;               // seconds before each token
   Seconds started_;
   Seconds last_commit_;
   std::uint64_t length_ = 0;  // prompt and committed tokens
+  bool done_ = false;
 };
 
 }  // namespace gelato::device
