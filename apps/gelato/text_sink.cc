@@ -17,6 +17,9 @@ std::string mark_origin(std::string_view text, device::Origin origin,
     case device::Origin::kBonus:
       return terminal.colour ? report::paint(text, report::Style::kWarn, terminal)
                              : fmt::format("[{}]", text);
+    case device::Origin::kDraft:
+      return terminal.colour ? report::paint(text, report::Style::kDim, terminal)
+                             : fmt::format("<{}>", text);
     case device::Origin::kTarget:
       break;
   }
