@@ -129,6 +129,9 @@ std::string summary_line(const device::GenerationStats& stats) {
   const Measurement cost = measurement_of(stats, Seconds());
   std::string line = fmt::format("{} tokens in {:.2f} s, {} tok/s", stats.tokens,
                                  stats.total.value(), report::number(cost.tokens_per_s(), 0));
+  if (stats.unverified == stats.tokens && stats.tokens > 0) {
+    return line + "; written by the draft model alone, not the target's text";
+  }
   if (cost.drafted == 0) {
     return line + "; target alone";
   }
