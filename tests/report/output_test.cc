@@ -14,6 +14,8 @@
 #include <limits>
 #include <string>
 
+#include "tests/support/temp_dir.h"
+
 namespace gelato::report {
 namespace {
 
@@ -27,18 +29,13 @@ std::string content(const fs::path& path) {
 
 class OutputTest : public ::testing::Test {
  protected:
-  OutputTest() {
-    std::string name = (fs::temp_directory_path() / "gelato-output-XXXXXX").string();
-    folder_ = mkdtemp(name.data());
-  }
-  ~OutputTest() override { fs::remove_all(folder_); }
-
   [[nodiscard]] std::size_t files() const {
     return static_cast<std::size_t>(
         std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
   }
 
-  fs::path folder_;
+  gelato::testing::TempDir temporary_;
+  const fs::path& folder_ = temporary_.path();
 };
 
 TEST_F(OutputTest, WritesANewFile) {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <ggml.h>
 #include <gguf.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <cstdio>
@@ -360,22 +359,11 @@ Result<void> write_tiny_gguf(const TinyGguf& options, const std::filesystem::pat
   return {};
 }
 
-TinyGgufFile::TinyGgufFile(const TinyGguf& options) {
-  std::string name = (std::filesystem::temp_directory_path() / "tiny-XXXXXX.gguf").string();
-  const int file = mkstemps(name.data(), 5);
-  if (file >= 0) {
-    close(file);
-  }
-  path_ = name;
+TinyGgufFile::TinyGgufFile(const TinyGguf& options) : path_(folder_.path() / "tiny.gguf") {
   if (const auto written = write_tiny_gguf(options, path_); !written) {
     std::fprintf(stderr, "%s\n", written.error().message.c_str());
     std::abort();
   }
-}
-
-TinyGgufFile::~TinyGgufFile() {
-  std::error_code ignored;  // a file that is gone already is as good as removed
-  std::filesystem::remove(path_, ignored);
 }
 
 }  // namespace gelato::testing

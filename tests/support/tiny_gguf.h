@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "gelato/base/result.h"
+#include "tests/support/temp_dir.h"
 
 namespace gelato::testing {
 
@@ -73,13 +74,11 @@ class TinyGgufFile {
  public:
   // Aborts the test program when the model cannot be written: a test cannot go on without it.
   explicit TinyGgufFile(const TinyGguf& options = {});
-  ~TinyGgufFile();
-  TinyGgufFile(const TinyGgufFile&) = delete;
-  TinyGgufFile& operator=(const TinyGgufFile&) = delete;
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
  private:
+  TempDir folder_;
   std::filesystem::path path_;
 };
 
