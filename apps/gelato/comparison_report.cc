@@ -22,28 +22,6 @@ Measurement total(const Row& row) {
   return sum;
 }
 
-// What drafting and verifying cost, in steps of the target: the time that the target alone takes
-// for a token.
-struct StepCosts {
-  double draft;        // one drafted token
-  double verify;       // one pass over the draft and a token
-  double pass_tokens;  // in that pass, on average
-  double round;        // the whole draft and the pass
-  double committed;    // tokens that a round brings
-};
-
-StepCosts step_costs(const Row& alone, const Row& row) {
-  const Measurement target = total(alone);
-  const Measurement sum = total(row);
-  const Seconds step = (target.total - target.prefill) / static_cast<double>(target.tokens);
-  const auto rounds = static_cast<double>(sum.rounds);
-  return {.draft = sum.drafting / static_cast<double>(sum.drafted) / step,
-          .verify = sum.verifying / rounds / step,
-          .pass_tokens = static_cast<double>(sum.drafted) / rounds + 1.0,
-          .round = (sum.drafting + sum.verifying) / rounds / step,
-          .committed = sum.mean_committed()};
-}
-
 // Of the rows of ours that drafted, the one with the highest rate; null if there is none. How long
 // another program drafts is not known.
 const Row* fastest(std::span<const Row> rows, const Row& alone) {
@@ -98,22 +76,53 @@ std::string comparison_table(std::span<const Row> rows, const Row& alone,
   return table.render(terminal);
 }
 
-std::string explain(std::span<const Row> rows, const Row& alone) {
+std::string_view to_string(Pays pays) {
+  switch (pays) {
+    case Pays::kYes:
+      return "pays";
+    case Pays::kNo:
+      return "does not pay";
+    case Pays::kUnclear:
+      break;
+  }
+  return "makes no clear difference";
+}
+
+std::optional<Verdict> judge_speculation(std::span<const Row> rows, const Row& alone) {
   const Row* best = fastest(rows, alone);
   if (best == nullptr) {
-    return {};
+    return std::nullopt;
   }
   const report::Summary speed = best->speed_relative_to(alone);
-  const std::string verdict = speed.max() < 1.0   ? "Speculation does not pay here"
-                              : speed.min() > 1.0 ? "Speculation pays here"
-                                                  : "Speculation makes no clear difference here";
-  const StepCosts cost = step_costs(alone, *best);
+  const Measurement target = total(alone);
+  const Measurement sum = total(*best);
+  const Seconds step = (target.total - target.prefill) / static_cast<double>(target.tokens);
+  const auto rounds = static_cast<double>(sum.rounds);
+  const auto drafted = static_cast<double>(sum.drafted);
+  return Verdict{.pays = speed.max() < 1.0   ? Pays::kNo
+                         : speed.min() > 1.0 ? Pays::kYes
+                                             : Pays::kUnclear,
+                 .label = best->label,
+                 .speed = speed.median(),
+                 .draft_cost = sum.drafting / drafted / step,
+                 .pass_cost = sum.verifying / rounds / step,
+                 .pass_tokens = drafted / rounds + 1.0,
+                 .round_cost = (sum.drafting + sum.verifying) / rounds / step,
+                 .committed = sum.mean_committed()};
+}
+
+std::string explain(std::span<const Row> rows, const Row& alone) {
+  const auto verdict = judge_speculation(rows, alone);
+  if (!verdict) {
+    return {};
+  }
   return fmt::format(
-      "{}: {} runs at {:.2f} times the speed of the target alone.\nA drafted token costs {:.2f} of "
-      "a target step and checking {:.1f} tokens in one pass {:.2f}, so a round costs {:.2f} steps "
-      "and brings {:.2f} tokens.\n",
-      verdict, best->label, speed.median(), cost.draft, cost.pass_tokens, cost.verify, cost.round,
-      cost.committed);
+      "Speculation {} here: {} runs at {:.2f} times the speed of the target alone.\nA drafted "
+      "token costs "
+      "{:.2f} of a target step and checking {:.1f} tokens in one pass {:.2f}, so a round costs "
+      "{:.2f} steps and brings {:.2f} tokens.\n",
+      to_string(verdict->pays), verdict->label, verdict->speed, verdict->draft_cost,
+      verdict->pass_tokens, verdict->pass_cost, verdict->round_cost, verdict->committed);
 }
 
 nlohmann::json to_json(const report::Summary& summary) {

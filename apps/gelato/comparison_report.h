@@ -3,8 +3,10 @@
 
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gelato/comparison.h"
@@ -25,8 +27,27 @@ std::string comparison_table(std::span<const Row> rows, const Row& alone,
 // "48.4 %"; "-" for a fraction that is not finite.
 std::string percent(double fraction);
 
-// Whether speculation pays, and why, in two sentences: about the fastest of our rows that drafted.
-// Empty if none did.
+enum class Pays { kYes, kNo, kUnclear };
+
+// "pays", "does not pay", "makes no clear difference".
+std::string_view to_string(Pays pays);
+
+// Whether speculation pays, and why. Costs are in steps of the target: the time that the target
+// alone takes for a token.
+struct Verdict {
+  Pays pays = Pays::kUnclear;  // unclear when repetitions disagree
+  std::string label;           // of the row it is about
+  double speed = 0.0;          // relative to the target alone, median
+  double draft_cost = 0.0;     // of one drafted token
+  double pass_cost = 0.0;      // of one pass over a draft and a token
+  double pass_tokens = 0.0;    // in that pass, on average
+  double round_cost = 0.0;     // of the whole draft and the pass
+  double committed = 0.0;      // tokens that a round brings
+};
+
+// About the fastest of our rows that drafted; nothing if none did.
+std::optional<Verdict> judge_speculation(std::span<const Row> rows, const Row& alone);
+// The same in two sentences; empty if none drafted.
 std::string explain(std::span<const Row> rows, const Row& alone);
 
 // {"median", "min", "max"}
