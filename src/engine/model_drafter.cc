@@ -8,8 +8,12 @@
 namespace gelato::engine {
 
 ModelDrafter::ModelDrafter(Context& context, const SamplerParams& params, spec::Token common,
-                           std::uint64_t seed)
-    : sequence_(context, 0), sampler_(params), rng_(seed, "draft"), common_(common) {}
+                           std::uint64_t seed, std::optional<spec::DistCodec> codec)
+    : sequence_(context, 0),
+      sampler_(params),
+      rng_(seed, "draft"),
+      common_(common),
+      codec_(std::move(codec)) {}
 
 Result<void> ModelDrafter::start(std::span<const spec::Token> prompt) {
   // Room for the longest text now, so that the rounds do not allocate.
@@ -59,6 +63,9 @@ Result<std::optional<spec::RowStats>> ModelDrafter::draft_one(spec::Draft& draft
   if (!sampler_.params().greedy()) {
     if (auto ok = sampler_.distribution(logits, row_); !ok) {
       return fail(ok.error());
+    }
+    if (codec_) {
+      codec_->quantise(row_);
     }
     token = row_.sample(rng_.uniform());
   }

@@ -1,12 +1,14 @@
 // A draft model as spec::Drafter.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "gelato/base/rng.h"
 #include "gelato/engine/context.h"
 #include "gelato/engine/sampler.h"
 #include "gelato/spec/decoding.h"
+#include "gelato/spec/dist_codec.h"
 
 namespace gelato::engine {
 
@@ -17,9 +19,10 @@ class ModelDrafter final : public spec::Drafter {
  public:
   // `context` must outlive this; its sequence 0 is used. Ids from `common` on are never proposed
   // (spec::VocabularyMatch::common). In sampling mode token i is drawn from its row with stream
-  // "draft" of `seed`.
+  // "draft" of `seed`; with `codec` the row is quantised first, so that what wire mode `qrow` sends
+  // is what the token was drawn from.
   ModelDrafter(Context& context, const SamplerParams& params, spec::Token common,
-               std::uint64_t seed);
+               std::uint64_t seed, std::optional<spec::DistCodec> codec = std::nullopt);
 
   // Errors: none of its own; a prompt longer than the context only means that nothing is drafted.
   Result<void> start(std::span<const spec::Token> prompt) override;
@@ -35,6 +38,7 @@ class ModelDrafter final : public spec::Drafter {
   Sampler sampler_;
   Rng rng_;
   spec::Token common_;
+  std::optional<spec::DistCodec> codec_;
   spec::SparseDist row_;           // the newest row, until it moves into the draft
   std::vector<spec::Token> text_;  // committed text, then the draft
   std::size_t committed_ = 0;      // how much of text_ is committed
