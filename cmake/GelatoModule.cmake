@@ -11,9 +11,7 @@ if(GELATO_SANITIZE)
   add_link_options(-fsanitize=${GELATO_SANITIZE})
 endif()
 
-# gelato_module(NAME DEPS module... PRIVATE library... PUBLIC library... TESTS library...)
-#
-# TESTS: what tests, fuzzers and benchmarks of the module link besides it.
+# gelato_module(NAME DEPS module... PRIVATE library... PUBLIC library...)
 #
 #   src/NAME/*.cc              the library
 #   tests/NAME/*_test.cc       one executable NAME_test, label `unit`
@@ -21,7 +19,7 @@ endif()
 #   tests/NAME/*_fuzz.cc       one libFuzzer executable each
 #   tests/NAME/*_bench.cc      one Google Benchmark executable each
 function(gelato_module name)
-  cmake_parse_arguments(ARG "" "" "DEPS;PRIVATE;PUBLIC;TESTS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPS;PRIVATE;PUBLIC" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cc)
   add_library(gelato_${name} STATIC ${sources})
   add_library(gelato::${name} ALIAS gelato_${name})
@@ -33,7 +31,6 @@ function(gelato_module name)
 
   if(GELATO_TESTS)
     set_property(GLOBAL APPEND PROPERTY GELATO_MODULES ${name})
-    set_property(GLOBAL PROPERTY GELATO_TESTS_${name} ${ARG_TESTS})
   endif()
   file(GLOB fuzzers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*_fuzz.cc)
   if(GELATO_FUZZ)
@@ -41,7 +38,7 @@ function(gelato_module name)
       get_filename_component(target ${source} NAME_WE)
       add_executable(${target} ${source})
       target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
-      target_link_libraries(${target} PRIVATE gelato::${name} ${ARG_TESTS} gelato_flags)
+      target_link_libraries(${target} PRIVATE gelato::${name} gelato_flags)
       target_link_options(${target} PRIVATE -fsanitize=fuzzer)
       target_compile_options(${target} PRIVATE -fsanitize=fuzzer)
     endforeach()
@@ -53,7 +50,7 @@ function(gelato_module name)
       get_filename_component(target ${source} NAME_WE)
       add_executable(${target} ${source})
       target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
-      target_link_libraries(${target} PRIVATE gelato::${name} ${ARG_TESTS} gelato_flags
+      target_link_libraries(${target} PRIVATE gelato::${name} gelato_flags
                             benchmark::benchmark_main)
     endforeach()
   endif()
@@ -62,7 +59,6 @@ endfunction()
 # gelato_module_tests(NAME library...): the test executables of one module; called from tests/ once
 # all modules and the test kits exist.
 function(gelato_module_tests name)
-  get_property(more GLOBAL PROPERTY GELATO_TESTS_${name})
   file(GLOB tests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*_test.cc)
   foreach(label IN ITEMS model net netns slow unit)
     set(chosen ${tests})
@@ -79,7 +75,7 @@ function(gelato_module_tests name)
     endif()
     add_executable(${target} ${chosen})
     target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
-    target_link_libraries(${target} PRIVATE gelato::${name} ${more} ${ARGN} gelato_flags
+    target_link_libraries(${target} PRIVATE gelato::${name} ${ARGN} gelato_flags
                           GTest::gmock_main)
     gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST TEST_PREFIX ${name}. NO_PRETTY_VALUES
                          WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}

@@ -19,6 +19,7 @@ using gelato::cli::Command;
 const std::array kCommands = {
     Command{"run", "generate text on this machine, target alone or with a draft model",
             gelato::cli::run_command},
+    Command{"edge", "verify drafts for many devices (server)", gelato::cli::edge_command},
     Command{"demo", "the bundled models on three prompts, target alone and speculative",
             gelato::cli::demo_command},
     Command{"bench", "measured comparisons: gelato bench local", gelato::cli::bench_command},

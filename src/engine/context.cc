@@ -69,10 +69,13 @@ std::uint32_t default_threads(const ModelInfo& info) {
 Result<std::unique_ptr<Context>> Context::create(const LanguageModel& model,
                                                  const ContextOptions& options) {
   const std::uint32_t trained = model.info().context_length;
-  if (options.tokens > trained) {
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("a context of {} tokens is more than the {} that {} was made for",
-                            options.tokens, trained, model.info().path));
+  if (options.tokens > std::uint64_t{trained} * std::max(options.sequences, 1U)) {
+    return fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format(
+            "a context of {} tokens is more than the {} that {} was made for{}", options.tokens,
+            trained, model.info().path,
+            options.sequences > 1 ? fmt::format(", times {} sequences", options.sequences) : ""));
   }
   if (options.threads == 0 || options.sequences == 0 || options.sequences > kMaxSequences ||
       options.batch_tokens == 0 || options.max_rows == 0) {

@@ -20,6 +20,8 @@ std::uint32_t to_us(Seconds time) {
 }
 Seconds from_us(std::uint64_t us) { return Seconds(static_cast<double>(us) * 1e-6); }
 
+std::uint32_t to_ms(Seconds time) { return to_us(time / 1e3); }
+
 void write_timing(const Timing& in, v1::Timing& out) {
   out.set_queue_us(to_us(in.queue));
   out.set_verify_us(to_us(in.verify));
@@ -37,7 +39,7 @@ void write_limits(const Limits& in, v1::Limits& out) {
   out.set_max_in_flight(in.max_in_flight);
   out.set_max_burst(in.max_burst);
   out.set_max_message_bytes(in.max_message_bytes);
-  out.set_lease_ms(to_us(in.lease * 1e-3));
+  out.set_lease_ms(to_ms(in.lease));
 }
 Limits read_limits(const v1::Limits& in) {
   return {.context_tokens = in.context_tokens(),

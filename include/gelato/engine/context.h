@@ -70,8 +70,8 @@ class Context {
   };
 
   // `model` must outlive the context.
-  // Errors: kInvalidArgument (a context longer than the model was trained for, zero threads or
-  // sequences), kLimitExceeded (out of memory).
+  // Errors: kInvalidArgument (more cells than the sequences can fill, each as long as the model was
+  // trained for; zero threads or sequences), kLimitExceeded (out of memory).
   static Result<std::unique_ptr<Context>> create(const LanguageModel& model,
                                                  const ContextOptions& options);
   ~Context();

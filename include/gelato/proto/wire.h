@@ -4,6 +4,8 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "gelato/proto/error.h"
 #include "gelato/proto/messages.h"
@@ -51,5 +53,13 @@ void write(const EdgeMessage& message, const Dialect& dialect, v1::EdgeMessage& 
 // Errors: kMalformed, kTooLong, kVocabulary.
 WireResult<ServerInfo> read(const v1::InfoReply& in);
 void write(const ServerInfo& info, v1::InfoReply& out);
+
+// The same from and to serialised bytes. kMalformed for bytes that are no such message.
+WireResult<DeviceMessage> decode_device_message(std::string_view bytes, const Dialect* dialect);
+std::string encode(const DeviceMessage& message, const Dialect* dialect);
+WireResult<EdgeMessage> decode_edge_message(std::string_view bytes, const Dialect& dialect);
+std::string encode(const EdgeMessage& message, const Dialect& dialect);
+WireResult<ServerInfo> decode_server_info(std::string_view bytes);
+std::string encode(const ServerInfo& info);
 
 }  // namespace gelato::proto
