@@ -9,9 +9,13 @@ proto::WireError error_of(const grpc::Status& status) {
   if (status.ok()) {
     return {proto::ErrorKind::kUnspecified, "the stream was ended before its answer", {}};
   }
-  proto::WireError error = status.error_details().empty()
-                               ? proto::from_status(status.error_code(), status.error_message())
-                               : proto::decode_error(status.error_details());
+  proto::WireError error;
+  if (status.error_details().empty()) {
+    error = proto::from_status(status.error_code(), status.error_message());
+    error.retry_after = {};  // nobody has said when; Reconnect knows
+  } else {
+    error = proto::decode_error(status.error_details());
+  }
   if (error.message.empty()) {
     error.message = "the call failed with gRPC status " + std::to_string(status.error_code());
   }

@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "gelato/base/clock.h"
@@ -19,6 +21,16 @@
 
 namespace gelato::device {
 
+// Waits for something that other threads do in no time; only a failing test waits long.
+inline bool eventually(const std::function<bool()>& condition) {
+  const SteadyClock clock;
+  const Seconds deadline = clock.now() + Seconds(20);
+  while (!condition() && clock.now() < deadline) {
+    std::this_thread::yield();
+  }
+  return condition();
+}
+
 // May be stopped and started again on its port.
 class ToyServer {
  public:
@@ -27,7 +39,7 @@ class ToyServer {
     options.scheduler.admission.sessions = 6;
   }
   void start() {
-    target_ = std::make_unique<edge::ToyTarget>(*model_, 4096);
+    target_ = std::make_unique<edge::ToyTarget>(*model_, 65536);
     auto server = edge::EdgeServer::start(*target_, edge::toy_served(model_->n_vocab()), options,
                                           clock_, log_);
     ASSERT_TRUE(server.has_value()) << server.error().message;
@@ -59,7 +71,7 @@ class ToyDevice {
  public:
   // `draft` must outlive this.
   ToyDevice(const toy::ToyModel& draft, const EdgeAddress& address, proto::WireMode mode,
-            std::uint64_t seed = 1, RemoteOptions options = quick())
+            std::uint64_t seed = 1, RemoteOptions options = quick(), Log& log = silence())
       : options_(std::move(options)) {
     const spec::Token n_vocab = draft.n_vocab();
     terms_ = {.n_vocab = n_vocab,
@@ -74,7 +86,7 @@ class ToyDevice {
     EXPECT_TRUE(made.has_value()) << made.error().message;
     transport = std::move(*made);
     options_.name = address.endpoint;
-    verifier = std::make_unique<RemoteVerifier>(*transport, clock_, log_, Rng(seed, "jitter"),
+    verifier = std::make_unique<RemoteVerifier>(*transport, clock_, log, Rng(seed, "jitter"),
                                                 terms_, options_);
     drafter_ = std::make_unique<toy::ToyDrafter>(
         draft, mode == proto::WireMode::kIds ? spec::Mode::kGreedy : spec::Mode::kSampling, seed,
@@ -94,20 +106,24 @@ class ToyDevice {
     const auto p = control::make_policy(policy).value();
     RoundLoop loop(*verifier, clock_,
                    {.max_tokens = tokens,
-                    .context_tokens = 2048,
+                    .context_tokens = context_tokens,
                     .end_of_generation = {},
                     .draft_when_away = options_.when_offline == WhenOffline::kDraft});
     loop.speculate(*drafter_, *p);
     return loop.run(prompt, sink);
   }
 
+  std::uint32_t context_tokens = 2048;
   CollectingSink sink;
   std::unique_ptr<GrpcTransport> transport;
   std::unique_ptr<RemoteVerifier> verifier;
 
  private:
+  static Log& silence() {
+    static NullLog log;
+    return log;
+  }
   SteadyClock clock_;
-  NullLog log_;
   RemoteOptions options_;
   EdgeTerms terms_;
   std::unique_ptr<spec::DistCodec> codec_;
