@@ -30,6 +30,17 @@ ReconnectOptions reconnect_options(const RemoteOptions& options) {
 
 }  // namespace
 
+RemoteStats& RemoteStats::operator+=(const RemoteStats& other) {
+  requests += other.requests;
+  passes += other.passes;
+  busy += other.busy;
+  queued += other.queued;
+  prompt_tokens_reused += other.prompt_tokens_reused;
+  losses += other.losses;
+  away += other.away;
+  return *this;
+}
+
 RemoteVerifier::RemoteVerifier(EdgeTransport& transport, const Clock& clock, Log& log, Rng jitter,
                                const EdgeTerms& terms, RemoteOptions options)
     : transport_(&transport),

@@ -23,6 +23,7 @@ struct EdgeTerms {
   proto::Sampling sampling;
   std::uint64_t seed = 0;
   spec::DistCodecParams rows;  // kQRow
+  friend bool operator==(const EdgeTerms&, const EdgeTerms&) = default;
 };
 
 // The device's committed text is the truth; the edge's session is a cache of it. Everything that

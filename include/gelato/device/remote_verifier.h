@@ -49,6 +49,8 @@ struct RemoteStats {
   std::uint64_t prompt_tokens_reused = 0;  // found in the edge's cache when a stream was opened
   std::uint64_t losses = 0;                // times the edge got out of reach
   Seconds away;                            // total time it was
+
+  RemoteStats& operator+=(const RemoteStats& other);
 };
 
 // Everything happens on the thread that calls; not thread-safe.

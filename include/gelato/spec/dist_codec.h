@@ -33,6 +33,7 @@ struct DistCodecParams {
   std::uint32_t weight_bits = 7;   // b, 1..kMaxWeightBits
   std::uint32_t max_bytes = 23;    // of one coded row; enough for one entry, at most kMaxBytes
   Token n_vocab = 0;               // > 0
+  friend bool operator==(const DistCodecParams&, const DistCodecParams&) = default;
 };
 
 // Encodes and decodes rows. Immutable after creation; safe from several threads. Nothing here
