@@ -100,7 +100,7 @@ bool BatchRunner::verify(std::span<SessionRecord* const> waiting, std::vector<Fa
   metrics_->pass_seconds.fetch_add((clock_->now() - begin).value());
   metrics_->verify_seconds.add((clock_->now() - begin).value());
   metrics_->pass_sessions.add(static_cast<double>(size_));
-  metrics_->cells_used = shape_.cells - target_->free_cells();
+  report_cache();
   size_ = 0;
   return true;
 }
@@ -259,8 +259,13 @@ Result<bool> BatchRunner::read_chunk(SessionRecord& record) {
   ++metrics_->prefill_passes;
   metrics_->prefill_seconds.fetch_add(took.value());
   metrics_->prompt_tokens += chunk.size();
-  metrics_->cells_used = shape_.cells - target_->free_cells();
+  report_cache();
   return true;
+}
+
+void BatchRunner::report_cache() {
+  metrics_->cells_used = shape_.cells - target_->free_cells();
+  metrics_->evictions = cache_.evictions();
 }
 
 void BatchRunner::fail_all(const Error& error, std::vector<Failure>& failures) {

@@ -63,6 +63,7 @@ class BatchRunner {
   void answer_burst(SessionRecord& record, spec::Token token, proto::Timing timing);
   Result<bool> read_chunk(SessionRecord& record);
   void turn_over(SessionRecord& record);
+  void report_cache();
   void fail_all(const Error& error, std::vector<Failure>& failures);
 
   Target* target_;

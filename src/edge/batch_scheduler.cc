@@ -140,7 +140,7 @@ void BatchScheduler::Parts::take_events() {
   mailbox.take(events);
   for (Event& event : events) {
     if (auto* attached = std::get_if<Attached>(&event.what)) {
-      desk.attach(event.out, std::move(attached->client));
+      desk.attach(event.out, std::move(attached->client), event.arrived);
     } else if (auto* message = std::get_if<proto::DeviceMessage>(&event.what)) {
       desk.message(event.out.get(), std::move(*message), event.arrived);
       event.out->consumed();

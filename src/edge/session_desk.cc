@@ -40,9 +40,9 @@ SessionDesk::SessionDesk(const SchedulerOptions& options, SessionTable& table, B
       metrics_(&metrics),
       admission_(options.admission, cells) {}
 
-void SessionDesk::attach(std::shared_ptr<Outbox> out, std::string client) {
+void SessionDesk::attach(std::shared_ptr<Outbox> out, std::string client, Seconds arrived) {
   ++metrics_->streams;
-  newcomers_.push_back({std::move(out), std::move(client), clock_->now()});
+  newcomers_.push_back({std::move(out), std::move(client), arrived});
 }
 
 void SessionDesk::message(Outbox* out, proto::DeviceMessage message, Seconds arrived) {

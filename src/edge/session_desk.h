@@ -30,7 +30,7 @@ class SessionDesk {
               const Clock& clock, Log& log, Metrics& metrics);
 
   // A stream is there, and has to open a session soon.
-  void attach(std::shared_ptr<Outbox> out, std::string client);
+  void attach(std::shared_ptr<Outbox> out, std::string client, Seconds arrived);
   void message(Outbox* out, proto::DeviceMessage message, Seconds arrived);
   // The stream broke.
   void lost(const Outbox* out);
