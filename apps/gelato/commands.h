@@ -9,6 +9,7 @@ namespace gelato::cli {
 int run_command(const std::vector<std::string>& arguments);
 int demo_command(const std::vector<std::string>& arguments);
 int bench_command(const std::vector<std::string>& arguments);
+int device_command(const std::vector<std::string>& arguments);
 int edge_command(const std::vector<std::string>& arguments);
 int doctor_command(const std::vector<std::string>& arguments);
 

@@ -19,6 +19,8 @@ using gelato::cli::Command;
 const std::array kCommands = {
     Command{"run", "generate text on this machine, target alone or with a draft model",
             gelato::cli::run_command},
+    Command{"device", "generate with a draft model here and a target at an edge",
+            gelato::cli::device_command},
     Command{"edge", "verify drafts for many devices (server)", gelato::cli::edge_command},
     Command{"demo", "the bundled models on three prompts, target alone and speculative",
             gelato::cli::demo_command},

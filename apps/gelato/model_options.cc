@@ -149,20 +149,25 @@ Result<device::LocalSession*> Workplace::open(const ModelFlags& flags) {
   return sessions_.emplace_back(std::move(*session)).get();
 }
 
-Result<report::RunManifest> describe_run(const device::LocalSession& session, std::uint64_t seed) {
+Result<report::RunManifest> describe_run(
+    const std::vector<std::pair<std::string, std::string>>& models, std::uint64_t seed) {
   report::RunManifest manifest{.seed = seed, .machine = report::this_machine(), .models = {}};
-  for (const auto& [role, model] :
-       {std::pair{"target", &session.target()}, std::pair{"draft", session.draft()}}) {
-    if (model == nullptr) {
-      continue;
-    }
-    auto file = report::describe_model(model->info().path);
+  for (const auto& [role, path] : models) {
+    auto file = report::describe_model(path);
     if (!file) {
       return fail(file.error());
     }
     manifest.models[role] = std::move(*file);
   }
   return manifest;
+}
+
+Result<report::RunManifest> describe_run(const device::LocalSession& session, std::uint64_t seed) {
+  std::vector<std::pair<std::string, std::string>> models{{"target", session.target().info().path}};
+  if (session.draft() != nullptr) {
+    models.emplace_back("draft", session.draft()->info().path);
+  }
+  return describe_run(models, seed);
 }
 
 }  // namespace gelato::cli

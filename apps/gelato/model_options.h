@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gelato/base/clock.h"
@@ -66,7 +67,9 @@ class Workplace {
   std::vector<std::unique_ptr<device::LocalSession>> sessions_;
 };
 
-// Program, machine and the session's models, for a result's JSON. Reads the model files.
+// Program, machine and models (role and path), for a result's JSON. Reads the model files.
+Result<report::RunManifest> describe_run(
+    const std::vector<std::pair<std::string, std::string>>& models, std::uint64_t seed);
 Result<report::RunManifest> describe_run(const device::LocalSession& session, std::uint64_t seed);
 
 }  // namespace gelato::cli

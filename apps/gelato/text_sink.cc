@@ -31,14 +31,19 @@ TextSink::TextSink(const engine::LanguageModel& model, std::vector<std::string> 
       stream_(model, std::move(stops),
               [this](std::string_view text, device::Origin origin) { show(text, origin); }) {}
 
-void TextSink::show_origin(const report::Terminal& terminal) { marks_ = terminal; }
+void TextSink::show_origin(const report::Terminal& terminal) {
+  marks_ = terminal;
+  mark_verified_ = true;
+}
+
+void TextSink::show_unverified(const report::Terminal& terminal) { marks_ = terminal; }
 
 void TextSink::show(std::string_view text, device::Origin origin) {
   text_ += text;
   if (out_ == nullptr) {
     return;
   }
-  if (marks_) {
+  if (marks_ && (mark_verified_ || origin == device::Origin::kDraft)) {
     out_->write(mark_origin(text, origin, *marks_));
   } else {
     out_->write(text);

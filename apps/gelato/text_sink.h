@@ -26,6 +26,8 @@ class TextSink final : public device::TokenSink {
 
   // From now on the text is shown with its origins, as `terminal` can.
   void show_origin(const report::Terminal& terminal);
+  // The same for what nobody verified alone.
+  void show_unverified(const report::Terminal& terminal);
 
   bool on_commit(std::span<const device::CommittedToken> tokens) override;
   // The generation is over: shows what was held back.
@@ -41,6 +43,7 @@ class TextSink final : public device::TokenSink {
 
   Output* out_;
   std::optional<report::Terminal> marks_;
+  bool mark_verified_ = false;
   std::string text_;
   std::vector<spec::Token> tokens_;
   device::TextStream stream_;

@@ -39,10 +39,6 @@ std::string_view host_of(std::string_view endpoint) {
   return host;
 }
 
-bool is_loopback(std::string_view host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
-}
-
 bool is_pem(std::string_view text) { return text.find("-----BEGIN ") != std::string_view::npos; }
 
 // RFC 6750, "b64token": what may stand after "Bearer".
@@ -96,7 +92,7 @@ grpc::ChannelArguments arguments(const EdgeAddress& address) {
   if (!address.authority.empty()) {
     arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, address.authority);
     if (!address.insecure) {
-      arguments.SetSslTargetNameOverride(address.authority);
+      arguments.SetSslTargetNameOverride(std::string(host_of(address.authority)));
     }
   }
   return arguments;
@@ -104,9 +100,13 @@ grpc::ChannelArguments arguments(const EdgeAddress& address) {
 
 }  // namespace
 
+bool is_loopback(const std::string& endpoint) {
+  const std::string_view host = host_of(endpoint);
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
 Result<void> check(const EdgeAddress& address) {
-  const std::string_view host = host_of(address.endpoint);
-  if (host.empty()) {
+  if (host_of(address.endpoint).empty()) {
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("\"{:.100}\" is not the address of an edge; write HOST:PORT, such as "
                             "edge.local:50051 or [::1]:50051",
@@ -119,7 +119,7 @@ Result<void> check(const EdgeAddress& address) {
     return fail(ErrorCode::kInvalidArgument,
                 "the token has characters that a bearer token cannot have (RFC 6750)");
   }
-  const std::string_view edge = address.authority.empty() ? host : host_of(address.authority);
+  const std::string& edge = address.authority.empty() ? address.endpoint : address.authority;
   if (address.insecure && !address.token.empty() && !is_loopback(edge)) {
     return fail(ErrorCode::kInvalidArgument,
                 "a token would travel in the clear for anyone to read and use; leave out "

@@ -328,6 +328,12 @@ void RemoteVerifier::found_again() {
   log_->info(fmt::format("edge {} is back after {:.1f} s", options_.name, away.value()));
 }
 
+RemoteStats RemoteVerifier::stats() const {
+  RemoteStats stats = stats_;
+  stats.away += away_since_ ? clock_->now() - *away_since_ : Seconds();
+  return stats;
+}
+
 std::optional<proto::Closed> RemoteVerifier::close() {
   std::optional<proto::Closed> account;
   if (stream_ != Stream::kNone) {

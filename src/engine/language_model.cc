@@ -179,17 +179,27 @@ bool LanguageModel::is_end_of_generation(spec::Token token) const {
 }
 
 Result<std::string> LanguageModel::apply_chat_template(std::string_view user_text) const {
+  const ChatMessage message{.role = "user", .content = std::string(user_text)};
+  return apply_chat_template(std::span(&message, 1));
+}
+
+Result<std::string> LanguageModel::apply_chat_template(
+    std::span<const ChatMessage> messages) const {
   const char* chat_template = llama_model_chat_template(model_, nullptr);
   if (chat_template == nullptr) {
     return fail(ErrorCode::kUnsupported,
                 fmt::format("{} has no chat template; leave --chat out", info_.path));
   }
-  const std::string content(user_text);
-  const llama_chat_message message{"user", content.c_str()};
-  std::string out(content.size() + 1024, '\0');
+  std::vector<llama_chat_message> turns;
+  std::size_t size = 1024;
+  for (const ChatMessage& message : messages) {
+    turns.push_back({message.role.c_str(), message.content.c_str()});
+    size += message.content.size();
+  }
+  std::string out(size, '\0');
   for (int attempt = 0; attempt < 2; ++attempt) {
     const auto n = guarded("cannot apply the chat template", [&] {
-      return llama_chat_apply_template(chat_template, &message, 1, true, out.data(),
+      return llama_chat_apply_template(chat_template, turns.data(), turns.size(), true, out.data(),
                                        static_cast<std::int32_t>(out.size()));
     });
     if (!n || *n < 0) {

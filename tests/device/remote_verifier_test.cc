@@ -355,7 +355,7 @@ TEST_F(RemoteVerifierTest, CostsOfLinkAndPassesReachThePolicy) {
   EXPECT_NEAR(cost.verify_base.value() + 4 * cost.verify_token.value(), 0.002, 1e-4);
   EXPECT_NEAR(cost.round_trip.value(), 0.008, 5e-4);
   EXPECT_NEAR((cost.uplink_bits_per_round + 4 * cost.uplink_bits_per_token).value(), 8.0 * 28, 8.0);
-  const RemoteStats& stats = session.verifier->stats();
+  const RemoteStats stats = session.verifier->stats();
   EXPECT_EQ(stats.passes, stats.requests);
   EXPECT_NEAR(stats.busy.value(), 0.001 * static_cast<double>(stats.passes), 1e-6);
 }

@@ -27,6 +27,9 @@ struct EdgeAddress {
   std::string token;  // sent as "authorization: Bearer TOKEN"; empty: none
 };
 
+// Whether HOST:PORT is on this machine: 127.0.0.0/8, ::1, localhost.
+bool is_loopback(const std::string& endpoint);
+
 // Errors: kInvalidArgument, one sentence: an endpoint that is not HOST:PORT, TLS material without
 // TLS, a certificate without its key, PEM that is none, a token that HTTP cannot carry or that
 // would travel in the clear to another machine (an endpoint that is not this machine's loopback).

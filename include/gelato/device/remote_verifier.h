@@ -88,7 +88,7 @@ class RemoteVerifier final : public RemoteTarget {
   // is no stream or the edge does not answer. start() may follow.
   std::optional<proto::Closed> close();
 
-  [[nodiscard]] const RemoteStats& stats() const { return stats_; }
+  [[nodiscard]] RemoteStats stats() const;
   [[nodiscard]] link::LinkEstimate link() const { return costs_.link(); }
   [[nodiscard]] const EdgeTerms& terms() const { return dialogue_.terms(); }
 

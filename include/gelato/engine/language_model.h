@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,12 @@ struct ModelInfo {
   // every rejected draft token requires of the target (and of the draft).
   bool can_truncate = true;
   bool has_chat_template = false;
+};
+
+// One turn of a conversation.
+struct ChatMessage {
+  std::string role;  // "system", "user", "assistant"
+  std::string content;
 };
 
 // Longest text that tokenize() accepts.
@@ -76,8 +83,11 @@ class LanguageModel {
   // Whether the model ends its text with this token.
   [[nodiscard]] bool is_end_of_generation(spec::Token token) const;
 
-  // `user_text` as one user turn in the model's chat template, ready for the assistant to write.
+  // The conversation in the model's chat template, ready for the assistant to write.
   // Errors: kUnsupported if the model has no template or one that llama.cpp's C API cannot apply.
+  [[nodiscard]] Result<std::string> apply_chat_template(
+      std::span<const ChatMessage> messages) const;
+  // The same with one user turn.
   [[nodiscard]] Result<std::string> apply_chat_template(std::string_view user_text) const;
 
   // For the engine's own files.

@@ -1,0 +1,45 @@
+#include "gelato/link_options.h"
+
+#include <utility>
+#include <variant>
+
+#include "gelato/cli.h"
+
+namespace gelato::cli {
+
+void LinkFlags::add_to(CLI::App& app) {
+  app.add_option("--link", link,
+                 "Emulate this link to the edge, such as rate=1mbit,delay=40ms,jitter=5ms,loss=1% "
+                 "or a preset; see below")
+      ->type_name("LINK");
+}
+
+Result<std::optional<link::LinkEmulator>> LinkFlags::make(std::uint64_t seed,
+                                                          const Clock& clock) const {
+  if (link.empty()) {
+    return std::nullopt;
+  }
+  const auto spec = link::parse_link_spec(link);
+  if (!spec) {
+    return fail(spec.error());
+  }
+  link::Trace trace;
+  if (const auto* replay = std::get_if<link::TraceReplay>(&spec->up)) {
+    const auto text = read_input(replay->file, link::kMaxTraceBytes);
+    if (!text) {
+      return fail(text.error());
+    }
+    auto parsed = link::parse_trace(*text);
+    if (!parsed) {
+      return fail(parsed.error());
+    }
+    trace = std::move(*parsed);
+  }
+  auto emulator = link::LinkEmulator::create(*spec, trace, seed, clock.now());
+  if (!emulator) {
+    return fail(emulator.error());
+  }
+  return std::move(*emulator);
+}
+
+}  // namespace gelato::cli
