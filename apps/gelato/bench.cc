@@ -14,7 +14,8 @@ constexpr const char* kHelp =
     "Measured comparisons: all rows of a table take turns on this machine.\n"
     "Usage: gelato bench WHAT [OPTIONS]\n\n"
     "  local     target alone, drafts of several lengths, and llama.cpp's own speculative "
-    "decoding\n\n"
+    "decoding\n"
+    "  edge      many devices at one edge, against the bare llama.cpp loop\n\n"
     "`gelato bench WHAT --help` lists the options, with an example.\n";
 
 }  // namespace
@@ -23,6 +24,9 @@ int bench_command(const std::vector<std::string>& arguments) {
   const std::string what = arguments.empty() ? "" : arguments[0];
   if (what == "local") {
     return bench_local_command({arguments.begin() + 1, arguments.end()});
+  }
+  if (what == "edge") {
+    return bench_edge_command({arguments.begin() + 1, arguments.end()});
   }
   if (what == "--help" || what == "-h") {
     return print(kHelp);

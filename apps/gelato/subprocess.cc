@@ -3,42 +3,19 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <spawn.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <utility>
 
+#include "gelato/child_process.h"
+
 namespace gelato::cli {
 namespace {
-
-// Closes when it goes.
-class Descriptor {
- public:
-  explicit Descriptor(int number = -1) : number_(number) {}
-  ~Descriptor() { reset(); }
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    reset(std::exchange(other.number_, -1));
-    return *this;
-  }
-  void reset(int number = -1) {
-    if (number_ >= 0) {
-      ::close(number_);
-    }
-    number_ = number;
-  }
-  [[nodiscard]] int get() const { return number_; }
-
- private:
-  int number_;
-};
 
 struct Pipe {
   Descriptor read;
@@ -51,62 +28,6 @@ Result<Pipe> make_pipe() {
     return fail(ErrorCode::kIo, fmt::format("cannot make a pipe: {}", std::strerror(errno)));
   }
   return Pipe{Descriptor(ends[0]), Descriptor(ends[1])};
-}
-
-// A child process. Killed and reaped when this goes.
-class Child {
- public:
-  Child(pid_t pid, int pidfd) : pid_(pid), pidfd_(pidfd) {}
-  ~Child() {
-    if (pid_ > 0) {
-      ::kill(pid_, SIGKILL);
-      (void)wait();
-    }
-  }
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
-
-  // Readable once the process has ended.
-  [[nodiscard]] int pidfd() const { return pidfd_.get(); }
-  // Blocks until it has ended; its wait status.
-  int wait() {
-    int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-    }
-    pid_ = -1;
-    return status;
-  }
-
- private:
-  pid_t pid_;
-  Descriptor pidfd_;
-};
-
-// 0, or the errno of the failure; `pid` is the new process.
-int spawn(const std::vector<std::string>& command, const Pipe& out, const Pipe& err, pid_t& pid) {
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, out.write.get(), STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, err.write.get(), STDERR_FILENO);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t ours;  // we ignore it; the program need not expect that
-  sigemptyset(&ours);
-  sigaddset(&ours, SIGPIPE);
-  posix_spawnattr_setsigdefault(&attributes, &ours);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-
-  std::vector<char*> arguments;
-  for (const std::string& argument : command) {
-    arguments.push_back(const_cast<char*>(argument.c_str()));
-  }
-  arguments.push_back(nullptr);
-  const int error =
-      ::posix_spawn(&pid, arguments[0], &actions, &attributes, arguments.data(), environ);
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&actions);
-  return error;
 }
 
 // What a stream of the child has written so far.
@@ -193,29 +114,22 @@ Result<ProcessResult> run_process(const std::vector<std::string>& command, const
   if (!out || !err) {
     return fail(out ? err.error() : out.error());
   }
-  pid_t pid = -1;
-  if (const int error = spawn(command, *out, *err, pid); error != 0) {
-    const ErrorCode code = error == ENOENT   ? ErrorCode::kNotFound
-                           : error == EACCES ? ErrorCode::kPermissionDenied
-                                             : ErrorCode::kIo;
-    return fail(code, fmt::format("cannot start {}: {}", command[0], std::strerror(error)));
-  }
-  Child child(pid, static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (child.pidfd() < 0) {
-    return fail(ErrorCode::kUnsupported,
-                fmt::format("cannot watch {}: {}", command[0], std::strerror(errno)));
+  auto child = Child::start(command, out->write.get(), err->write.get());
+  if (!child) {
+    return fail(child.error());
   }
   out->write.reset();
   err->write.reset();
   ProcessResult result;
   const auto collected = collect(
-      child, {Stream{std::move(out->read), &result.out}, Stream{std::move(err->read), &result.err}},
-      clock, limits);
+      *child,
+      {Stream{std::move(out->read), &result.out}, Stream{std::move(err->read), &result.err}}, clock,
+      limits);
   if (!collected) {
     return fail(collected.error().code,
                 fmt::format("{}: {}", command[0], collected.error().message));
   }
-  const int status = child.wait();
+  const int status = child->wait();
   result.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   return result;

@@ -1,0 +1,37 @@
+// What the target alone can do: a loop around llama.cpp's decode with the batches of a measured
+// load, and nothing else.
+#pragma once
+
+#include <memory>
+
+#include "gelato/base/clock.h"
+#include "gelato/edge_load.h"
+#include "gelato/engine/context.h"
+
+namespace gelato::cli {
+
+class BareLoop {
+ public:
+  // A context as `gelato edge` makes it for `sessions`. `model` and `clock` must outlive the loop.
+  // Errors: those of Context::create() and Context::decode().
+  static Result<std::unique_ptr<BareLoop>> create(const engine::LanguageModel& model,
+                                                  std::uint32_t sessions,
+                                                  std::uint32_t batch_tokens, const Clock& clock);
+
+  // Plays the rounds of `load` for `window`: passes over as many sessions at a time as its passes
+  // had, each round as many tokens and rows as it had, each sequence cut back to what was accepted.
+  // With `full`, every pass takes every session. Sequences begin as long as `prompt` and start
+  // again after `text` tokens. Which tokens they are makes no difference to the time.
+  // Returns tokens committed per second. Errors: those of Context.
+  Result<double> tokens_per_s(const LoadResult& load, std::uint32_t prompt, std::uint32_t text,
+                              Seconds window, bool full);
+
+ private:
+  BareLoop(std::unique_ptr<engine::Context> context, const Clock& clock)
+      : context_(std::move(context)), clock_(&clock) {}
+
+  std::unique_ptr<engine::Context> context_;
+  const Clock* clock_;
+};
+
+}  // namespace gelato::cli

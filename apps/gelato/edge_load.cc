@@ -1,0 +1,351 @@
+#include "gelato/edge_load.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "gelato/cli.h"
+#include "gelato/control/policy.h"
+#include "gelato/device/remote_verifier.h"
+#include "gelato/device/round_loop.h"
+#include "gelato/engine/context.h"
+#include "gelato/engine/model_drafter.h"
+
+namespace gelato::cli {
+namespace {
+
+constexpr Seconds kContact{10.0};
+constexpr Seconds kStart{120.0};  // until every device has written its first text
+constexpr auto kSlice = std::chrono::milliseconds(20);
+
+// Takes everything, until told to stop.
+class LoadSink final : public device::TokenSink {
+ public:
+  explicit LoadSink(const std::atomic<bool>& stop) : stop_(&stop) {}
+  bool on_commit(std::span<const device::CommittedToken> /*tokens*/) override {
+    return !stop_->load(std::memory_order_relaxed);
+  }
+
+ private:
+  const std::atomic<bool>* stop_;
+};
+
+}  // namespace
+
+double LoadResult::tokens_per_s(std::size_t device) const {
+  double tokens = 0.0;
+  for (const AnsweredDraft& answer : answers[device]) {
+    tokens += answer.accepted + 1.0;
+  }
+  return tokens / window.value();
+}
+
+double LoadResult::tokens_per_s() const {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    sum += tokens_per_s(i);
+  }
+  return sum;
+}
+
+double LoadResult::fairness() const {
+  double slowest = tokens_per_s(0);
+  for (std::size_t i = 1; i < answers.size(); ++i) {
+    slowest = std::min(slowest, tokens_per_s(i));
+  }
+  return slowest / (tokens_per_s() / static_cast<double>(answers.size()));
+}
+
+std::uint64_t LoadResult::rounds() const {
+  std::uint64_t sum = 0;
+  for (const auto& device : answers) {
+    sum += device.size();
+  }
+  return sum;
+}
+
+// Each of the n sessions in a pass says so.
+double LoadResult::passes() const {
+  double sum = 0.0;
+  for (const auto& device : answers) {
+    for (const AnsweredDraft& answer : device) {
+      sum += 1.0 / std::max(1U, answer.sessions);
+    }
+  }
+  return sum;
+}
+
+double LoadResult::occupancy() const { return static_cast<double>(rounds()) / passes(); }
+
+double LoadResult::busy() const {
+  double sum = 0.0;
+  for (const auto& device : answers) {
+    for (const AnsweredDraft& answer : device) {
+      sum += answer.pass.value() / std::max(1U, answer.sessions);
+    }
+  }
+  return sum / window.value();
+}
+
+double LoadResult::mean_draft() const {
+  double sum = 0.0;
+  for (const auto& device : answers) {
+    for (const AnsweredDraft& answer : device) {
+      sum += answer.drafted;
+    }
+  }
+  return sum / static_cast<double>(rounds());
+}
+
+namespace {
+
+double bytes_per_round(const LoadResult& result, std::uint64_t device::Traffic::*direction) {
+  double bytes = 0.0;
+  double rounds = 0.0;
+  for (const auto& device : result.answers) {
+    if (!device.empty()) {
+      bytes +=
+          static_cast<double>(device.back().traffic.*direction - device.front().traffic.*direction);
+      rounds += static_cast<double>(device.size() - 1);
+    }
+  }
+  return bytes / rounds;
+}
+
+}  // namespace
+
+double LoadResult::up_bytes_per_round() const {
+  return bytes_per_round(*this, &device::Traffic::up_bytes);
+}
+
+double LoadResult::down_bytes_per_round() const {
+  return bytes_per_round(*this, &device::Traffic::down_bytes);
+}
+
+// One device. Made on the main thread, works on its own.
+class EdgeLoad::Device {
+ public:
+  static Result<std::unique_ptr<Device>> create(EdgeLoad& load, std::size_t number, bool replay);
+
+  // Texts one after the other until `stop`, or, with `texts`, so many.
+  Result<void> work(const std::atomic<bool>& stop, std::optional<std::size_t> texts);
+
+  // Writes down what it drafts. Without replay only.
+  void record(DraftScript& script) {
+    recorder_ = std::make_unique<RecordingDrafter>(*model_drafter_, script);
+    drafter_ = recorder_.get();
+  }
+
+  std::atomic<bool> under_way{false};
+  [[nodiscard]] const std::vector<AnsweredDraft>& answers() const { return measured_->answers(); }
+  [[nodiscard]] std::uint64_t losses() const { return verifier_->stats().losses; }
+
+ private:
+  Device(EdgeLoad& load, std::size_t number) : load_(&load), number_(number) {}
+  Result<void> write_text(const std::vector<spec::Token>& prompt, const std::atomic<bool>& stop);
+
+  EdgeLoad* load_;
+  std::size_t number_;
+  std::unique_ptr<device::GrpcTransport> transport_;
+  std::unique_ptr<MeasuredTransport> measured_;
+  std::unique_ptr<device::RemoteVerifier> verifier_;
+  std::unique_ptr<engine::Context> context_;
+  std::unique_ptr<engine::ModelDrafter> model_drafter_;
+  std::unique_ptr<ReplayDrafter> replay_;
+  std::unique_ptr<RecordingDrafter> recorder_;
+  spec::Drafter* drafter_ = nullptr;
+};
+
+Result<std::unique_ptr<EdgeLoad::Device>> EdgeLoad::Device::create(EdgeLoad& load,
+                                                                   std::size_t number,
+                                                                   bool replay) {
+  std::unique_ptr<Device> device(new Device(load, number));
+  auto transport = device::GrpcTransport::create(load.plan_.edge, interrupted);
+  if (!transport) {
+    return fail(transport.error());
+  }
+  device->transport_ = std::move(*transport);
+  device->measured_ = std::make_unique<MeasuredTransport>(*device->transport_, *load.clock_);
+  device->verifier_ = std::make_unique<device::RemoteVerifier>(
+      *device->measured_, *load.clock_, *load.log_, Rng(number, "reconnect"), load.terms_,
+      device::RemoteOptions{
+          .name = load.plan_.edge.endpoint, .reconnect = {}, .interrupted = interrupted});
+  if (replay) {
+    device->replay_ = std::make_unique<ReplayDrafter>(load.script_);
+    device->drafter_ = device->replay_.get();
+    return device;
+  }
+  auto context = engine::Context::create(*load.draft_,
+                                         {.tokens = load.draft_->info().context_length,
+                                          .max_rows = 1,
+                                          .threads = engine::default_threads(load.draft_->info()),
+                                          .pool = {}});
+  if (!context) {
+    return fail(context.error());
+  }
+  device->context_ = std::move(*context);
+  device->model_drafter_ = std::make_unique<engine::ModelDrafter>(
+      *device->context_, engine::SamplerParams{}, load.terms_.common_vocab, 0);
+  device->drafter_ = device->model_drafter_.get();
+  return device;
+}
+
+Result<void> EdgeLoad::Device::write_text(const std::vector<spec::Token>& prompt,
+                                          const std::atomic<bool>& stop) {
+  const auto policy = control::make_policy(load_->plan_.policy);
+  if (!policy) {
+    return fail(policy.error());
+  }
+  const proto::ServerInfo& info = load_->info_;
+  device::RoundLoop loop(*verifier_, *load_->clock_,
+                         {.max_tokens = load_->plan_.tokens,
+                          .context_tokens = info.limits.context_tokens - 1,
+                          .max_draft = std::min(info.limits.max_draft, control::kMaxDraftLength),
+                          .end_of_generation = info.model.end_of_generation});
+  loop.speculate(*drafter_, **policy);
+  LoadSink sink(stop);
+  const auto stats = loop.run(prompt, sink);
+  under_way = true;
+  return stats ? Result<void>{} : fail(stats.error());
+}
+
+Result<void> EdgeLoad::Device::work(const std::atomic<bool>& stop,
+                                    std::optional<std::size_t> texts) {
+  const auto& prompts = load_->prompts();
+  for (std::size_t i = 0; !stop && (!texts || i < *texts); ++i) {
+    if (auto ok = write_text(prompts[(number_ + i) % prompts.size()], stop); !ok) {
+      return ok;
+    }
+  }
+  verifier_->close();
+  return {};
+}
+
+EdgeLoad::EdgeLoad(LoadPlan plan, const engine::LanguageModel& draft, const Clock& clock, Log& log)
+    : plan_(std::move(plan)), draft_(&draft), clock_(&clock), log_(&log) {}
+
+EdgeLoad::~EdgeLoad() = default;
+
+Result<std::unique_ptr<EdgeLoad>> EdgeLoad::create(const LoadPlan& plan,
+                                                   const engine::LanguageModel& draft,
+                                                   const Clock& clock, Log& log) {
+  std::unique_ptr<EdgeLoad> load(new EdgeLoad(plan, draft, clock, log));
+  for (const std::string& prompt : plan.prompts) {
+    auto tokens = draft.tokenize(prompt, true, false);
+    if (!tokens) {
+      return fail(tokens.error());
+    }
+    load->prompts_.push_back(std::move(*tokens));
+  }
+  if (auto ok = load->contact(); !ok) {
+    return fail(ok.error());
+  }
+  if (plan.replay) {
+    if (auto ok = load->learn_drafts(); !ok) {
+      return fail(ok.error());
+    }
+  }
+  return load;
+}
+
+Result<void> EdgeLoad::contact() {
+  const auto transport = device::GrpcTransport::create(plan_.edge, interrupted);
+  if (!transport) {
+    return fail(transport.error());
+  }
+  auto info = (*transport)->info(kContact);
+  if (!info) {
+    return fail(info.error().code,
+                fmt::format("edge {}: {}", plan_.edge.endpoint, info.error().message));
+  }
+  info_ = std::move(*info);
+  const spec::Token ours = draft_->info().vocabulary_size;
+  if (ours != info_.model.n_vocab) {
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("the draft model has {} tokens and {} at edge {} has {}; name a draft "
+                            "model of its family with --model-draft",
+                            ours, info_.model.name, plan_.edge.endpoint, info_.model.n_vocab));
+  }
+  terms_ = {.model_fingerprint = info_.model.fingerprint,
+            .n_vocab = ours,
+            .common_vocab = ours,
+            .vocabulary_fingerprint = spec::fingerprint(draft_->vocabulary()),
+            .mode = proto::WireMode::kIds,
+            .sampling = {},
+            .rows = {}};
+  return {};
+}
+
+Result<void> EdgeLoad::learn_drafts() {
+  auto device = Device::create(*this, 0, false);
+  if (!device) {
+    return fail(device.error());
+  }
+  (*device)->record(script_);
+  const std::atomic<bool> stop{false};
+  return (*device)->work(stop, prompts_.size());
+}
+
+Result<LoadResult> EdgeLoad::run() {
+  std::vector<std::unique_ptr<Device>> devices;
+  for (std::size_t i = 0; i < plan_.devices; ++i) {
+    auto device = Device::create(*this, i, plan_.replay);
+    if (!device) {
+      return fail(device.error());
+    }
+    devices.push_back(std::move(*device));
+  }
+  std::atomic<bool> stop{false};
+  std::atomic<std::size_t> ended{0};
+  std::vector<Result<void>> outcomes(devices.size());
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    threads.emplace_back([&, i] {
+      outcomes[i] = devices[i]->work(stop, std::nullopt);
+      ++ended;
+    });
+  }
+  const auto wait = [&](Seconds until, auto&& enough) {
+    while (!enough() && ended == 0 && !interrupted() && clock_->now() < until) {
+      std::this_thread::sleep_for(kSlice);
+    }
+  };
+  const auto started = [&] {
+    return std::ranges::all_of(devices, [](const auto& d) { return d->under_way.load(); });
+  };
+  wait(clock_->now() + kStart, started);
+  const bool all_started = started();
+  const Seconds from = clock_->now();
+  wait(from + plan_.window, [] { return false; });
+  const Seconds to = clock_->now();
+  stop = true;
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  if (interrupted()) {
+    return fail(ErrorCode::kCancelled, "interrupted");
+  }
+  for (const auto& outcome : outcomes) {
+    if (!outcome) {
+      return fail(outcome.error());
+    }
+  }
+  if (!all_started) {
+    return fail(ErrorCode::kDeadlineExceeded,
+                fmt::format("not every device has written a text after {:.0f} s", kStart.value()));
+  }
+  LoadResult result{.window = to - from, .answers = {}};
+  for (const auto& device : devices) {
+    auto& kept = result.answers.emplace_back();
+    std::ranges::copy_if(device->answers(), std::back_inserter(kept),
+                         [&](const AnsweredDraft& a) { return a.at >= from && a.at < to; });
+    result.losses += device->losses();
+  }
+  return result;
+}
+
+}  // namespace gelato::cli

@@ -1,0 +1,111 @@
+#include "gelato/edge_process.h"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <fstream>
+#include <limits>
+
+#include "gelato/cli.h"
+
+namespace gelato::cli {
+namespace {
+
+constexpr Seconds kPatience{60.0};  // a large model takes a while to load
+constexpr int kSliceMs = 20;
+constexpr int kGraceMs = 5000;
+
+// A file in memory: unlike a pipe, it takes what is written while nobody reads.
+Result<Descriptor> memory_file(const char* name) {
+  Descriptor file(::memfd_create(name, MFD_CLOEXEC));
+  if (file.get() < 0) {
+    return fail(ErrorCode::kIo,
+                fmt::format("cannot make a file in memory: {}", std::strerror(errno)));
+  }
+  return file;
+}
+
+// The beginning of what was written, as much as is looked at.
+std::string content(const Descriptor& file) {
+  std::array<char, 8192> buffer;
+  const ssize_t n = ::pread(file.get(), buffer.data(), buffer.size(), 0);
+  return {buffer.data(), n > 0 ? static_cast<std::size_t>(n) : 0};
+}
+
+std::string last_line(std::string text) {
+  while (!text.empty() && text.back() == '\n') {
+    text.pop_back();
+  }
+  return text.substr(text.rfind('\n') + 1);
+}
+
+// HOST:PORT of "gelato edge: listening on HOST:PORT\n"; empty if that is not there yet.
+std::string listening_on(const std::string& text) {
+  constexpr std::string_view kMark = "listening on ";
+  const std::size_t at = text.find(kMark);
+  const std::size_t end = at == std::string::npos ? at : text.find('\n', at);
+  if (end == std::string::npos) {
+    return {};
+  }
+  return text.substr(at + kMark.size(), end - at - kMark.size());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<EdgeProcess>> EdgeProcess::start(const std::string& program,
+                                                        const std::vector<std::string>& options,
+                                                        const Clock& clock) {
+  auto out = memory_file("edge-out");
+  auto err = memory_file("edge-err");
+  if (!out || !err) {
+    return fail(out ? err.error() : out.error());
+  }
+  std::vector<std::string> command = {program.empty() ? "/proc/self/exe" : program, "edge",
+                                      "--listen", "127.0.0.1:0"};
+  command.insert(command.end(), options.begin(), options.end());
+  auto child = Child::start(command, out->get(), err->get());
+  if (!child) {
+    return fail(child.error());
+  }
+  std::unique_ptr<EdgeProcess> edge(
+      new EdgeProcess(std::move(*child), std::move(*out), std::move(*err)));
+  const Seconds until = clock.now() + kPatience;
+  while (edge->endpoint_.empty()) {
+    const bool ended = edge->child_.ended(kSliceMs);
+    edge->endpoint_ = listening_on(content(edge->out_));
+    if (ended) {
+      return fail(ErrorCode::kUnavailable,
+                  fmt::format("the edge ended: {}", last_line(content(edge->err_))));
+    }
+    if (interrupted()) {
+      return fail(ErrorCode::kCancelled, "interrupted while the edge was starting");
+    }
+    if (clock.now() > until) {
+      return fail(ErrorCode::kDeadlineExceeded,
+                  fmt::format("the edge does not serve after {:.0f} s", kPatience.value()));
+    }
+  }
+  return edge;
+}
+
+EdgeProcess::~EdgeProcess() {
+  child_.signal(SIGTERM);
+  (void)child_.ended(kGraceMs);
+}
+
+double EdgeProcess::resident_mib() const {
+  std::ifstream status(fmt::format("/proc/{}/status", child_.pid()));
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmRSS:")) {
+      return std::stod(line.substr(6)) / 1024.0;
+    }
+  }
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+}  // namespace gelato::cli
