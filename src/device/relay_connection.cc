@@ -47,7 +47,8 @@ Result<void> RelayConnection::try_next_address() {
     }
     reason = begun.error().message;
   }
-  return fail(ErrorCode::kUnavailable, fmt::format("cannot connect to {}: {}", *name_, reason));
+  return fail(ErrorCode::kUnavailable,
+              fmt::format("cannot connect to edge {}: {}", *name_, reason));
 }
 
 // Goes on with opening the connection. True once bytes can flow.
@@ -67,7 +68,7 @@ Result<bool> RelayConnection::open(Seconds now) {
     const auto connected = is_connected(edge_);
     if (!connected && addresses_.empty()) {
       return fail(ErrorCode::kUnavailable,
-                  fmt::format("cannot connect to {}: {}", *name_, connected.error().message));
+                  fmt::format("cannot connect to edge {}: {}", *name_, connected.error().message));
     }
     if (!connected) {
       const auto next = try_next_address();

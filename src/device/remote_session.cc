@@ -67,8 +67,10 @@ Result<void> RemoteSession::contact() {
   transport_ = std::move(*transport);
   auto info = transport_->info(options_.first_contact);
   if (!info) {
-    const std::string why = relay_->failure().empty() ? info.error().message : relay_->failure();
-    return fail(info.error().code, fmt::format("edge {}: {}", options_.remote.name, why));
+    return fail(info.error().code,
+                relay_->failure().empty()
+                    ? fmt::format("edge {}: {}", options_.remote.name, info.error().message)
+                    : fmt::format("{}; is `gelato edge` running there?", relay_->failure()));
   }
   info_ = std::move(*info);
   return {};

@@ -5,13 +5,13 @@
 
 #include <algorithm>
 #include <chrono>
-#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "gelato/device/link_relay.h"
 #include "src/device/sockets.h"
+#include "tests/device/event_log.h"
 #include "tests/device/toy_server.h"
 
 namespace gelato::device {
@@ -157,19 +157,6 @@ TEST_F(RelaySockets, SaysWhyTheEdgeCannotBeReached) {
     EXPECT_THAT(relay->failure(), HasSubstr(why));
   }
 }
-
-// Does something when a line comes.
-class EventLog final : public Log {
- public:
-  void write(LogLevel level, std::string_view line) override {
-    lines.emplace_back(line);
-    if (level == LogLevel::kWarn && on_warning) {
-      on_warning();
-    }
-  }
-  std::vector<std::string> lines;
-  std::function<void()> on_warning;
-};
 
 // A generation across a relay.
 class RelayedDevice : public ::testing::Test {

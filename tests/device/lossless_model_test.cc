@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "gelato/engine/context.h"
-#include "gelato/engine/model_verifier.h"
 #include "tests/device/session_fixture.h"
+#include "tests/device/target_alone.h"
 #include "tests/support/prompts.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny_gguf.h"
@@ -20,31 +20,6 @@ namespace gelato::device {
 namespace {
 
 constexpr std::size_t kTokens = 128;
-
-// What the target writes alone, and the gap between its two largest logits at each token.
-struct Reference {
-  std::vector<spec::Token> tokens;
-  std::vector<float> gaps;
-};
-
-// Writes one token at a time, apart from the loop under test.
-Reference target_alone(const LocalSession& session, engine::Context& context,
-                       const std::vector<spec::Token>& prompt, std::size_t n) {
-  engine::ModelVerifier verifier(context, {}, 0);
-  Reference out;
-  EXPECT_TRUE(verifier.start(prompt).has_value());
-  const spec::Draft none;
-  while (out.tokens.size() < n && prompt.size() + out.tokens.size() <= context.capacity()) {
-    const auto verdict = verifier.verify(none);
-    EXPECT_TRUE(verdict.has_value());
-    out.tokens.push_back(verdict->next);
-    out.gaps.push_back(verifier.last_logit_gap());
-    if (session.target().is_end_of_generation(verdict->next)) {
-      break;
-    }
-  }
-  return out;
-}
 
 // Compares the texts of all prompts under static:gamma with the target alone.
 void expect_lossless(LocalSession& session, const std::vector<std::string>& prompts,
@@ -58,7 +33,7 @@ void expect_lossless(LocalSession& session, const std::vector<std::string>& prom
   std::uint64_t accepted = 0;
   for (const std::string& text : prompts) {
     const auto prompt = session.tokenize(text, false).value();
-    const Reference want = target_alone(session, **context, prompt, n);
+    const Reference want = target_alone(**context, prompt, n);
     const auto policy = control::make_policy("static:" + std::to_string(gamma)).value();
     CollectingSink got;
     const auto stats =
@@ -67,16 +42,7 @@ void expect_lossless(LocalSession& session, const std::vector<std::string>& prom
     drafted += stats->acceptance.drafted();
     accepted += stats->acceptance.accepted();
     tokens += want.tokens.size();
-    for (std::size_t i = 0; i < std::max(want.tokens.size(), got.tokens().size()); ++i) {
-      ASSERT_LT(i, want.tokens.size()) << "longer than the target's text: " << text;
-      ASSERT_LT(i, got.tokens().size()) << "shorter than the target's text: " << text;
-      if (want.tokens[i] != got.tokens()[i]) {
-        ASSERT_LT(want.gaps[i], engine::kLogitTolerance)
-            << "token " << i << " of \"" << text << "\" differs, and not at a tie";
-        ++near_ties;
-        break;  // from here on the two are different texts
-      }
-    }
+    near_ties += count_near_ties(want, got.tokens(), text);
   }
   std::printf(
       "gamma %2u: %zu prompts, %zu tokens, %zu differences at near-ties, %.1f %% of drafted "

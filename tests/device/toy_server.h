@@ -3,10 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "gelato/base/clock.h"
@@ -17,19 +15,10 @@
 #include "gelato/device/round_loop.h"
 #include "gelato/edge/edge_server.h"
 #include "tests/device/collecting_sink.h"
+#include "tests/device/eventually.h"
 #include "tests/edge/toy_target.h"
 
 namespace gelato::device {
-
-// Waits for something that other threads do in no time; only a failing test waits long.
-inline bool eventually(const std::function<bool()>& condition) {
-  const SteadyClock clock;
-  const Seconds deadline = clock.now() + Seconds(20);
-  while (!condition() && clock.now() < deadline) {
-    std::this_thread::yield();
-  }
-  return condition();
-}
 
 // May be stopped and started again on its port.
 class ToyServer {
@@ -72,24 +61,31 @@ class ToyDevice {
   // `draft` must outlive this.
   ToyDevice(const toy::ToyModel& draft, const EdgeAddress& address, proto::WireMode mode,
             std::uint64_t seed = 1, RemoteOptions options = quick(), Log& log = silence())
-      : options_(std::move(options)) {
-    const spec::Token n_vocab = draft.n_vocab();
-    terms_ = {.n_vocab = n_vocab,
-              .common_vocab = n_vocab,
-              .vocabulary_fingerprint = spec::fingerprint(edge::toy_vocabulary(n_vocab)),
-              .mode = mode,
-              .sampling = {.temperature = mode == proto::WireMode::kIds ? 0.0 : 1.0},
-              .seed = seed,
-              .rows = {.max_entries = 4, .weight_bits = 5, .max_bytes = 8, .n_vocab = n_vocab}};
-    codec_ = std::make_unique<spec::DistCodec>(spec::DistCodec::create(terms_.rows).value());
+      : draft_(&draft), log_(&log), options_(std::move(options)) {
     auto made = GrpcTransport::create(address, options_.interrupted);
     EXPECT_TRUE(made.has_value()) << made.error().message;
     transport = std::move(*made);
     options_.name = address.endpoint;
-    verifier = std::make_unique<RemoteVerifier>(*transport, clock_, log, Rng(seed, "jitter"),
-                                                terms_, options_);
+    restart(mode, seed);
+  }
+
+  // Forgets everything but the connection.
+  void restart(proto::WireMode mode, std::uint64_t seed) {
+    const spec::Token n_vocab = draft_->n_vocab();
+    const EdgeTerms terms{
+        .n_vocab = n_vocab,
+        .common_vocab = n_vocab,
+        .vocabulary_fingerprint = spec::fingerprint(edge::toy_vocabulary(n_vocab)),
+        .mode = mode,
+        .sampling = {.temperature = mode == proto::WireMode::kIds ? 0.0 : 1.0},
+        .seed = seed,
+        .rows = {.max_entries = 4, .weight_bits = 5, .max_bytes = 8, .n_vocab = n_vocab}};
+    codec_ = std::make_unique<spec::DistCodec>(spec::DistCodec::create(terms.rows).value());
+    verifier.reset();
+    verifier = std::make_unique<RemoteVerifier>(*transport, clock_, *log_, Rng(seed, "jitter"),
+                                                terms, options_);
     drafter_ = std::make_unique<toy::ToyDrafter>(
-        draft, mode == proto::WireMode::kIds ? spec::Mode::kGreedy : spec::Mode::kSampling, seed,
+        *draft_, mode == proto::WireMode::kIds ? spec::Mode::kGreedy : spec::Mode::kSampling, seed,
         mode == proto::WireMode::kQRow ? codec_.get() : nullptr);
   }
 
@@ -123,9 +119,10 @@ class ToyDevice {
     static NullLog log;
     return log;
   }
+  const toy::ToyModel* draft_;
+  Log* log_;
   SteadyClock clock_;
   RemoteOptions options_;
-  EdgeTerms terms_;
   std::unique_ptr<spec::DistCodec> codec_;
   std::unique_ptr<toy::ToyDrafter> drafter_;
 };

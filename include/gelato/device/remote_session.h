@@ -76,6 +76,8 @@ class RemoteSession {
   [[nodiscard]] const engine::LanguageModel& draft() const { return *draft_; }
   [[nodiscard]] Seconds decode_time() const { return context_->decode_time(); }
   [[nodiscard]] RemoteUsage usage() const;
+  // What all connections to the edge go through.
+  [[nodiscard]] LinkRelay& relay() { return *relay_; }
   // How a generation with this temperature would travel.
   [[nodiscard]] proto::WireMode mode(double temperature) const;
 
