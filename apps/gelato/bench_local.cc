@@ -227,9 +227,11 @@ int bench_local_command(const std::vector<std::string>& arguments) {
   flags.models.add_to(app);
   app.add_option("-p,--prompt", flags.prompts,
                  "Prompt; may be repeated (default: two stories and a question)")
+      ->allow_extra_args(false)
       ->take_all()
       ->type_name("TEXT");
   app.add_option("-f,--file", flags.prompt_files, "Read a prompt from a file; may be repeated")
+      ->allow_extra_args(false)
       ->take_all()
       ->type_name("FILE");
   app.add_option("-n,--predict", flags.tokens, "Tokens of each text (default: 128)")
@@ -241,9 +243,12 @@ int bench_local_command(const std::vector<std::string>& arguments) {
   app.add_option("--gamma", flags.gammas, "Draft lengths to compare (default: 1,2,4,8)")
       ->type_name("N,...")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->take_all()
       ->check(in_range(1, control::kMaxDraftLength));
-  app.add_option("--policy", flags.policies, "Another policy to compare; may be repeated")
+  app.add_option("--policy", flags.policies,
+                 "Another policy to compare (gelato run --help lists them); may be repeated")
+      ->allow_extra_args(false)
       ->take_all()
       ->type_name("POLICY");
   auto* peer = app.add_option("--peer", flags.peer,

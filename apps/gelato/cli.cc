@@ -2,7 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -30,6 +30,53 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kLlamaSho
     {"-ngl", "--gpu-layers"},
     {"-ngld", "--gpu-layers-draft"},
 }};
+
+// While alive, the signals that interrupt wait, and wait_readable() lets them in: otherwise one
+// that comes between looking at the flag and reading would not end the reading.
+class InterruptGate {
+ public:
+  InterruptGate() {
+    sigset_t ours;
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGINT);
+    sigaddset(&ours, SIGTERM);
+    ::pthread_sigmask(SIG_BLOCK, &ours, &before_);
+  }
+  ~InterruptGate() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  InterruptGate(const InterruptGate&) = delete;
+  InterruptGate& operator=(const InterruptGate&) = delete;
+
+  // False after an interrupt.
+  [[nodiscard]] bool wait_readable(int descriptor) const {
+    pollfd wait{.fd = descriptor, .events = POLLIN, .revents = 0};
+    return !interrupted() && (::ppoll(&wait, 1, nullptr, &before_) >= 0 || !interrupted());
+  }
+
+ private:
+  sigset_t before_{};
+};
+
+// Appends to `text` until the input ends or `limit` is passed. Returns 0 or the errno of the
+// failure, EINTR after an interrupt.
+int read_all(int descriptor, std::size_t limit, std::string& text) {
+  const InterruptGate gate;
+  std::array<char, 65536> buffer{};
+  while (text.size() <= limit) {
+    if (!gate.wait_readable(descriptor)) {
+      return EINTR;
+    }
+    const ssize_t n = ::read(descriptor, buffer.data(), buffer.size());
+    if (n == 0) {
+      break;
+    }
+    if (n > 0) {
+      text.append(buffer.data(), static_cast<std::size_t>(n));
+    } else if (errno != EINTR) {
+      return errno;
+    }
+  }
+  return 0;
+}
 
 // CLI11's words for a mistake, as the end of a sentence of ours.
 Error usage_error(const CLI::ParseError& e, const std::string& command) {
@@ -78,10 +125,10 @@ bool parse(CLI::App& app, std::vector<std::string> arguments, int& exit_code) {
   return false;
 }
 
-CLI::Validator in_range(std::uint64_t low, std::uint64_t high) {
+CLI::Validator in_range(std::int64_t low, std::int64_t high) {
   return CLI::Validator(
       [low, high](const std::string& text) -> std::string {
-        std::uint64_t value = 0;
+        std::int64_t value = 0;
         const char* end = text.data() + text.size();
         const auto [stopped, error] = std::from_chars(text.data(), end, value);
         if (error == std::errc() && stopped == end && value >= low && value <= high) {
@@ -167,21 +214,12 @@ Result<std::string> read_input(const std::string& path, std::size_t limit) {
     return fail(code, fmt::format("cannot read {}: {}", name, std::strerror(errno)));
   }
   std::string text;
-  std::array<char, 65536> buffer{};
-  int error = 0;
-  while (text.size() <= limit) {
-    const ssize_t n = ::read(fd, buffer.data(), buffer.size());
-    if (n > 0) {
-      text.append(buffer.data(), static_cast<std::size_t>(n));
-    } else if (n == 0) {
-      break;
-    } else if (errno != EINTR || interrupted()) {
-      error = errno;
-      break;
-    }
-  }
+  const int error = read_all(fd, limit, text);
   if (!standard_input) {
     ::close(fd);
+  }
+  if (error == EINTR) {
+    return fail(ErrorCode::kCancelled, fmt::format("interrupted while reading {}", name));
   }
   if (error != 0) {
     return fail(error == EISDIR ? ErrorCode::kInvalidArgument : ErrorCode::kIo,

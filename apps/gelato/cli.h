@@ -34,7 +34,7 @@ void set_up(CLI::App& app);
 bool parse(CLI::App& app, std::vector<std::string> arguments, int& exit_code);
 
 // A check for a number option: a whole number from `low` to `high`.
-CLI::Validator in_range(std::uint64_t low, std::uint64_t high);
+CLI::Validator in_range(std::int64_t low, std::int64_t high);
 
 // --json FILE, for the machine-readable result of a command.
 void add_json_option(CLI::App& app, std::string& path);
@@ -77,7 +77,8 @@ class Output {
 };
 
 // All of a file, or of standard input for "-"; at most `limit` bytes.
-// Errors: kNotFound, kPermissionDenied, kInvalidArgument (a directory), kLimitExceeded, kIo.
+// Errors: kNotFound, kPermissionDenied, kInvalidArgument (a directory), kLimitExceeded, kCancelled
+// (an interrupt), kIo.
 Result<std::string> read_input(const std::string& path, std::size_t limit);
 
 }  // namespace gelato::cli

@@ -37,14 +37,16 @@ Result<std::uint64_t> read_seed(const std::string& text) {
 void GenerationFlags::add_to(CLI::App& app) {
   app.add_option("-n,--predict", predict,
                  "Tokens to write; -1: until the text ends or the context is full (default: 256)")
-      ->type_name("N");
+      ->type_name("N")
+      ->check(in_range(-1, std::numeric_limits<std::int64_t>::max()));
   app.add_option("-s,--seed", seed, "Seed of all sampling; -1: a new one each time (default: -1)")
       ->type_name("N");
   app.add_option("--temp", sampler.temperature,
                  "Temperature; 0 takes the most probable token (default: 0)")
       ->type_name("T");
   app.add_option("--top-k", sampler.top_k, "Keep the K most probable tokens; 0: all (default: 0)")
-      ->type_name("K");
+      ->type_name("K")
+      ->check(in_range(0, std::numeric_limits<std::uint32_t>::max()));
   app.add_option("--top-p", sampler.top_p,
                  "Keep the most probable tokens that hold P of the mass (default: 1)")
       ->type_name("P");
@@ -57,7 +59,7 @@ Result<device::GenerateOptions> GenerationFlags::options() const {
   if (auto ok = engine::check(sampler); !ok) {
     return fail(ok.error());
   }
-  if (predict == 0 || predict < -1) {
+  if (predict == 0) {
     return fail(ErrorCode::kInvalidArgument,
                 "--predict must be at least 1, or -1 to write until the text ends");
   }

@@ -15,12 +15,12 @@ struct Measurement {
   std::uint64_t rounds = 0;  // passes of the target
   std::uint64_t drafted = 0;
   std::uint64_t accepted = 0;
-  Seconds total;      // from the prompt's tokens to the end of the text
-  Seconds prefill;    // of it, reading the prompt
-  Seconds drafting;   // of it
-  Seconds verifying;  // of it
+  Seconds total{};      // from the prompt's tokens to the end of the text
+  Seconds prefill{};    // of it, reading the prompt
+  Seconds drafting{};   // of it
+  Seconds verifying{};  // of it
   // Of the total, inside llama.cpp's decode; nothing when that is not known.
-  std::optional<Seconds> decode;
+  std::optional<Seconds> decode = std::nullopt;
 
   Measurement& operator+=(const Measurement& other);
 

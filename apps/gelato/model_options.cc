@@ -2,8 +2,8 @@
 
 #include <unistd.h>
 
-#include <cstdio>
 #include <filesystem>
+#include <limits>
 #include <system_error>
 
 #include "gelato/cli.h"
@@ -62,7 +62,7 @@ void ModelFlags::add_to(CLI::App& app) {
   app.add_option("-c,--ctx-size", context_tokens,
                  "Context of the target in tokens (default: the model's, at most 4096)")
       ->type_name("N")
-      ->check(in_range(1, 1ULL << 30U));
+      ->check(in_range(1, 1LL << 30U));
   app.add_option("-t,--threads", target_threads,
                  "Threads of the target (default: all cores; 1 for a model below 64 MiB)")
       ->type_name("N")
@@ -70,12 +70,15 @@ void ModelFlags::add_to(CLI::App& app) {
   app.add_option("--threads-draft", draft_threads, "Threads of the draft (-td; default: --threads)")
       ->type_name("N")
       ->check(in_range(1, kMaxThreads));
+  const CLI::Validator layers = in_range(-1, std::numeric_limits<std::int32_t>::max());
   app.add_option("--gpu-layers", target_gpu_layers,
                  "Layers of the target on a GPU (-ngl; default: all that fit)")
-      ->type_name("N");
+      ->type_name("N")
+      ->check(layers);
   app.add_option("--gpu-layers-draft", draft_gpu_layers,
                  "Layers of the draft on a GPU (-ngld; default: all that fit)")
-      ->type_name("N");
+      ->type_name("N")
+      ->check(layers);
   app.add_flag("-v,--verbose", verbose, "Show what llama.cpp logs");
 }
 

@@ -22,20 +22,19 @@ struct RunFlags {
   ModelFlags models;
   GenerationFlags generation;
   TextFlags text;
-  std::string policy;
+  std::optional<std::string> policy;
 };
 
 // Null: the target alone.
 Result<std::unique_ptr<control::Policy>> choose_policy(const RunFlags& flags) {
-  const bool has_draft = flags.models.has_draft();
-  if (!has_draft && flags.policy.empty()) {
+  if (!flags.models.has_draft() && !flags.policy) {
     return nullptr;
   }
-  auto policy = control::make_policy(flags.policy.empty() ? kDefaultPolicy : flags.policy);
-  if (policy && !has_draft) {
+  auto policy = control::make_policy(flags.policy.value_or(kDefaultPolicy));
+  if (policy && !flags.models.has_draft()) {
     return fail(
         ErrorCode::kInvalidArgument,
-        fmt::format("--policy {} needs a draft model; name one with --model-draft", flags.policy));
+        fmt::format("--policy {} needs a draft model; name one with --model-draft", *flags.policy));
   }
   return policy;
 }
@@ -99,7 +98,7 @@ Result<void> run(const RunFlags& flags) {
   const Seconds decode_before = session.decode_time();
   const auto stats = session.generate(*tokens, *options, policy->get(), sink);
   sink.finish();
-  if (!sink.text().ends_with('\n')) {
+  if (!sink.text().ends_with('\n') && (stats || !sink.text().empty())) {
     out.write("\n");
   }
   if (!stats) {

@@ -16,7 +16,9 @@ void TextFlags::add_prompt_to(CLI::App& app) {
 }
 
 void TextFlags::add_output_to(CLI::App& app) {
-  app.add_option("--stop", stops, "End the text before this string (may be repeated)")->take_all();
+  app.add_option("--stop", stops, "End the text before this string (may be repeated)")
+      ->allow_extra_args(false)
+      ->take_all();
   app.add_flag(
       "--show-origin", show_origin,
       "Colour accepted draft tokens green, corrections red, bonus tokens yellow, unverified "

@@ -67,7 +67,7 @@ std::string parameter_help(const Parameter& p) {
   const std::string range = fmt::format("{}{}..{}", p.above_min ? "above " : "", p.min, p.max);
   const std::string fallback =
       std::isnan(p.fallback) ? "" : fmt::format(", default {}", p.fallback);
-  return fmt::format("; {}: {}, {}{}", p.name, p.meaning, range, fallback);
+  return fmt::format("      {:<10} {}, {}{}\n", p.name, p.meaning, range, fallback);
 }
 
 }  // namespace
@@ -103,11 +103,10 @@ Result<std::unique_ptr<Policy>> make_policy(std::string_view text) {
 std::string policy_help() {
   std::string out;
   for (const PolicyKind* kind : kKinds) {
-    out += fmt::format("  {:<24} {}", usage(*kind), kind->summary);
+    out += fmt::format("  {}\n    {}\n", usage(*kind), kind->summary);
     for (const Parameter& p : kind->parameters) {
       out += parameter_help(p);
     }
-    out += '\n';
   }
   return out;
 }

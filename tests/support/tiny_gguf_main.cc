@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/support/tiny_gguf.h"
 
@@ -27,6 +29,15 @@ int main(int argc, char** argv) {
   app.add_option("--seed", options.seed, "Seed of the weights")->capture_default_str();
   app.add_option("--perturbation", options.perturbation, "Relative noise added to the weights")
       ->capture_default_str();
+  app.add_option("--chat-template", options.chat_template, "Chat template (Jinja)");
+  app.add_option_function<std::vector<std::pair<int, std::string>>>(
+      "--replace",
+      [&](const auto& tokens) {
+        for (const auto& [id, text] : tokens) {
+          options.replaced.push_back({.id = id, .text = text});
+        }
+      },
+      "ID TEXT: another text for one token; may be repeated");
   CLI11_PARSE(app, argc, argv);
 
   const auto written = gelato::testing::write_tiny_gguf(options, path);

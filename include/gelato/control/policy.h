@@ -113,7 +113,7 @@ class Policy {
 // Errors: kInvalidArgument, one sentence with the offending part and what is accepted.
 Result<std::unique_ptr<Policy>> make_policy(std::string_view text);
 
-// One line per policy: its string and what it does.
+// For each policy how it is written, what it does, and its parameters, a line each.
 std::string policy_help();
 
 }  // namespace gelato::control
