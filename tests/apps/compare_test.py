@@ -8,11 +8,8 @@ import unittest
 import cli
 from cli import FAILED
 
-ROW = {
-    "label", "repetitions", "tokens", "tokens_per_s", "decode_tokens_per_s", "speedup_vs_target",
-    "acceptance_rate", "mean_committed", "target_passes_per_token", "outside_decode_fraction",
-}  # fmt: skip
-MANIFEST = {"version", "commit", "seed", "machine", "models"}
+MANIFEST = cli.documented("Every result")
+ROW = cli.documented("Rows")
 
 
 class Comparison(cli.CommandTest):
@@ -39,7 +36,7 @@ class Demo(Comparison):
         self.assertEqual(shown.count("x target alone"), 1)
         self.assertRegex(shown, r"\nSpeculation [^\n]* here: static:4, \d M draft runs at")
         data = json.loads(path.read_text())
-        self.assertEqual(set(data), MANIFEST | {"rows", "texts"})
+        self.assertEqual(set(data), MANIFEST | cli.documented("gelato demo"))
         self.assertEqual(set(data["models"]), {"target", "draft", "small_draft"})
         self.check_rows(data["rows"], 2)
         alone, pair, small = data["rows"]
@@ -61,7 +58,7 @@ class Demo(Comparison):
 
 
 class Bench(Comparison):
-    EXTRA = frozenset({"engine", "policy", "gamma", "text_vs_target"})
+    EXTRA = cli.documented("gelato bench local", table=1)
 
     def test_without_a_peer(self):
         result = cli.run(
@@ -72,12 +69,7 @@ class Bench(Comparison):
         self.assert_works(result)
         self.assertIn(b"x target alone", result.stderr)
         data = json.loads(result.stdout)
-        self.assertEqual(
-            set(data),
-            MANIFEST
-            | {"benchmark", "repetitions", "predict", "context_tokens", "threads", "prompts", "rows"}
-            | {"outside_decode_fraction", "speedup_vs_target", "ratio_vs_llama_speculative_simple"},
-        )
+        self.assertEqual(set(data), MANIFEST | cli.documented("gelato bench local"))
         self.assertIsNone(data["ratio_vs_llama_speculative_simple"])
         self.assertEqual(set(data["speedup_vs_target"]), {"1", "3"})
         self.assertEqual(data["prompts"], ["Once upon", "Anna had"])
@@ -170,6 +162,7 @@ class Doctor(cli.CommandTest):
         result = cli.run("doctor", "--json", path)
         self.assert_works(result)
         data = json.loads(path.read_text())
+        self.assertEqual(set(data), MANIFEST | cli.documented("gelato doctor"))
         self.assertTrue(data["healthy"])
         found = {check["subject"]: check for check in data["checks"]}
         self.assertEqual(

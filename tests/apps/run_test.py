@@ -10,16 +10,7 @@ from cli import FAILED
 
 STORY = "Once upon a time, there was a small dog"
 
-# What product.md promises of every result, and what docs/json.md adds for gelato run.
-KEYS = {
-    "tokens", "tokens_per_s", "ttft_s", "itl_p50_s", "itl_p95_s", "rounds", "drafted", "accepted",
-    "acceptance_rate", "mean_accepted", "uplink_bytes", "downlink_bytes", "energy_j",
-    "joules_per_token", "energy_source", "energy_split_j", "edge_passes", "edge_busy_s", "policy",
-    "stop_reasons", "output_sha256", "seed", "version", "models",
-    "prompt_tokens", "decode_tokens_per_s", "total_s", "prefill_s", "draft_s", "verify_s",
-    "outside_decode_fraction", "mean_committed", "survival", "stop", "output", "sampler", "commit",
-    "machine",
-}  # fmt: skip
+KEYS = cli.documented("Every result") | cli.documented("gelato run")
 
 
 def text_of(result) -> bytes:
