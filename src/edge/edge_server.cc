@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "gelato/proto/limits.h"
+#include "grpc_log.h"
 #include "metrics_server.h"
 #include "verify_service.h"
 
@@ -139,8 +140,9 @@ bool is_loopback(const std::string& host) {
 
 // In the order of construction; destruction must be the reverse.
 struct EdgeServer::Parts {
-  explicit Parts(ServedModel served) : model(std::move(served)) {}
+  Parts(ServedModel served, Log& log) : grpc_log(log), model(std::move(served)) {}
 
+  GrpcLog grpc_log;
   ServedModel model;
   Metrics metrics;
   std::unique_ptr<Authenticator> authenticator;
@@ -236,7 +238,7 @@ EdgeServer::EdgeServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) 
 Result<std::unique_ptr<EdgeServer>> EdgeServer::start(Target& target, ServedModel model,
                                                       const ServerOptions& options,
                                                       const Clock& clock, Log& log) {
-  std::unique_ptr<EdgeServer> out(new EdgeServer(std::make_unique<Parts>(std::move(model))));
+  std::unique_ptr<EdgeServer> out(new EdgeServer(std::make_unique<Parts>(std::move(model), log)));
   if (auto ok = out->parts_->start(target, options, clock, log); !ok) {
     return fail(ok.error());
   }

@@ -28,6 +28,11 @@ Result<std::unique_ptr<MetricsServer>> MetricsServer::start(const std::string& h
   http.Get("/metrics", [&metrics](const httplib::Request&, httplib::Response& response) {
     response.set_content(render(metrics), "text/plain; version=0.0.4");
   });
+  // The library's own choice lets a second edge take the same port and a part of the requests.
+  http.set_socket_options([](socket_t socket) {
+    const int yes = 1;
+    setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+  });
   const int bound = port == 0                       ? http.bind_to_any_port(host)
                     : http.bind_to_port(host, port) ? int{port}
                                                     : -1;

@@ -26,6 +26,7 @@ inline std::shared_ptr<grpc::Channel> connect(
   arguments.SetMaxSendMessageSize(-1);
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // its own connection
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);  // buffers do not grow for who does not read
   return grpc::CreateCustomChannel("localhost:" + std::to_string(port), how, arguments);
 }
 

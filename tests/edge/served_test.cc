@@ -1,10 +1,9 @@
-#include "gelato/edge/served_model.h"
-
 #include <gtest/gtest.h>
 
 #include <fstream>
 
 #include "gelato/edge/edge_server.h"
+#include "gelato/edge/served_model.h"
 #include "tests/edge/toy_target.h"
 #include "tests/support/temp_dir.h"
 
