@@ -1,6 +1,7 @@
 #include "gelato/bare_loop.h"
 
 #include <algorithm>
+#include <ctime>
 #include <map>
 #include <utility>
 #include <vector>
@@ -66,8 +67,8 @@ Result<std::unique_ptr<BareLoop>> BareLoop::create(const engine::LanguageModel& 
   return std::unique_ptr<BareLoop>(new BareLoop(std::move(*context), clock));
 }
 
-Result<double> BareLoop::tokens_per_s(const LoadResult& load, std::uint32_t prompt,
-                                      std::uint32_t text, Seconds window, bool full) {
+Result<BareRate> BareLoop::play(const LoadResult& load, std::uint32_t prompt, std::uint32_t text,
+                                Seconds window, bool full) {
   const engine::ContextOptions& options = context_->options();
   const std::vector<spec::Token> tokens(std::max<std::size_t>(prompt, options.batch_tokens), 1);
   std::vector<std::uint32_t> sequences;  // of devices that had rounds
@@ -89,6 +90,7 @@ Result<double> BareLoop::tokens_per_s(const LoadResult& load, std::uint32_t prom
   std::vector<engine::Context::Append> batch;
   std::size_t turn = 0;  // sequences take turns
   double committed = 0.0;
+  const std::clock_t cpu = std::clock();
   const Seconds from = clock_->now();
   Seconds now = from;
   for (; now - from < window; now = clock_->now()) {
@@ -123,7 +125,9 @@ Result<double> BareLoop::tokens_per_s(const LoadResult& load, std::uint32_t prom
       }
     }
   }
-  return committed / (now - from).value();
+  const double cpu_s = static_cast<double>(std::clock() - cpu) / CLOCKS_PER_SEC;
+  return BareRate{.tokens_per_s = committed / (now - from).value(),
+                  .tokens_per_cpu_s = committed / cpu_s};
 }
 
 }  // namespace gelato::cli

@@ -10,6 +10,11 @@
 
 namespace gelato::cli {
 
+struct BareRate {
+  double tokens_per_s = 0.0;
+  double tokens_per_cpu_s = 0.0;  // by this process's processor time
+};
+
 class BareLoop {
  public:
   // A context as `gelato edge` makes it for `sessions`. `model` and `clock` must outlive the loop.
@@ -22,9 +27,9 @@ class BareLoop {
   // had, each round as many tokens and rows as it had, each sequence cut back to what was accepted.
   // With `full`, every pass takes every session. Sequences begin as long as `prompt` and start
   // again after `text` tokens. Which tokens they are makes no difference to the time.
-  // Returns tokens committed per second. Errors: those of Context.
-  Result<double> tokens_per_s(const LoadResult& load, std::uint32_t prompt, std::uint32_t text,
-                              Seconds window, bool full);
+  // Errors: those of Context.
+  Result<BareRate> play(const LoadResult& load, std::uint32_t prompt, std::uint32_t text,
+                        Seconds window, bool full);
 
  private:
   BareLoop(std::unique_ptr<engine::Context> context, const Clock& clock)

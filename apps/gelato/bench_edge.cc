@@ -43,8 +43,8 @@ struct EdgeBenchFlags {
 // One turn: the devices, then the bare loop twice.
 struct Turn {
   LoadResult load;
-  double bare = std::numeric_limits<double>::quiet_NaN();       // tokens/s, the load's batches
-  double bare_full = std::numeric_limits<double>::quiet_NaN();  // every pass with all devices
+  std::optional<BareRate> bare;       // the load's batches
+  std::optional<BareRate> bare_full;  // every pass with all devices
 };
 
 // Of one device that goes through a relay, which counts the bytes.
@@ -81,14 +81,24 @@ struct Outcome {
   }
 };
 
+constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+
+double bare(const Turn& turn) { return turn.bare ? turn.bare->tokens_per_s : kUnknown; }
+double bare_full(const Turn& turn) {
+  return turn.bare_full ? turn.bare_full->tokens_per_s : kUnknown;
+}
+double speed_by_cpu(const Turn& turn) {
+  return turn.load.tokens_per_s() * turn.load.window.value() / turn.load.edge_cpu_s;
+}
+double bare_by_cpu(const Turn& turn) { return turn.bare ? turn.bare->tokens_per_cpu_s : kUnknown; }
+double efficiency_by_cpu(const Turn& turn) { return speed_by_cpu(turn) / bare_by_cpu(turn); }
+double round_fairness(const Turn& turn) { return turn.load.round_fairness(); }
 double speed(const Turn& turn) { return turn.load.tokens_per_s(); }
-double efficiency(const Turn& turn) { return turn.load.tokens_per_s() / turn.bare; }
-double full_efficiency(const Turn& turn) { return turn.load.tokens_per_s() / turn.bare_full; }
+double efficiency(const Turn& turn) { return turn.load.tokens_per_s() / bare(turn); }
+double full_efficiency(const Turn& turn) { return turn.load.tokens_per_s() / bare_full(turn); }
 double fairness(const Turn& turn) { return turn.load.fairness(); }
 double occupancy(const Turn& turn) { return turn.load.occupancy(); }
 double busy(const Turn& turn) { return turn.load.busy(); }
-double bare(const Turn& turn) { return turn.bare; }
-double bare_full(const Turn& turn) { return turn.bare_full; }
 double app_up(const Turn& turn) { return turn.load.up_bytes_per_round(); }
 double app_down(const Turn& turn) { return turn.load.down_bytes_per_round(); }
 double mean_draft(const Turn& turn) { return turn.load.mean_draft(); }
@@ -161,6 +171,10 @@ nlohmann::json result_of(const EdgeBenchFlags& flags, const Outcome& outcome) {
   result["batch_efficiency"] = to_json(outcome.over(efficiency));
   result["full_batch_efficiency"] = to_json(outcome.over(full_efficiency));
   result["fairness_min_over_mean"] = to_json(outcome.over(fairness));
+  result["tokens_per_edge_cpu_s"] = to_json(outcome.over(speed_by_cpu));
+  result["bare_tokens_per_cpu_s"] = to_json(outcome.over(bare_by_cpu));
+  result["cpu_efficiency"] = to_json(outcome.over(efficiency_by_cpu));
+  result["fairness_rounds_min_over_mean"] = to_json(outcome.over(round_fairness));
   result["batch_sessions_mean"] = to_json(outcome.over(occupancy));
   result["draft_tokens_mean"] = to_json(outcome.over(mean_draft));
   result["edge_busy_fraction"] = to_json(outcome.over(busy));
@@ -197,7 +211,10 @@ std::string report_text(const EdgeBenchFlags& flags, const Outcome& outcome,
   table.add_row(
       {"tok/s, bare llama.cpp, all devices in every batch", spread(outcome.over(bare_full), 0)});
   table.add_row({"of the bare loop, %", spread(outcome.over(efficiency), 1, 100.0)});
-  table.add_row({"slowest device / mean", spread(outcome.over(fairness), 2)});
+  table.add_row(
+      {"of the bare loop by processor time, %", spread(outcome.over(efficiency_by_cpu), 1, 100.0)});
+  table.add_row({"slowest device / mean, tokens", spread(outcome.over(fairness), 2)});
+  table.add_row({"slowest device / mean, rounds", spread(outcome.over(round_fairness), 2)});
   table.add_row({"devices in a batch", spread(outcome.over(occupancy), 1)});
   table.add_row({"edge inside passes, %", spread(outcome.over(busy), 1, 100.0)});
   table.add_row({"verdict p50 / p95 / p99, ms",
@@ -246,14 +263,14 @@ Result<std::vector<Turn>> take_turns(const EdgeBenchFlags& flags, const LoadPlan
     if (!measured) {
       return fail(measured.error());
     }
-    Turn& turn = turns.emplace_back(Turn{.load = std::move(*measured)});
+    Turn& turn = turns.emplace_back();
+    turn.load = std::move(*measured);
     for (const bool full : {false, true}) {
       if (bare_loop == nullptr) {
         break;
       }
       const auto prompt = static_cast<std::uint32_t>(load.prompts().front().size());
-      const auto rate =
-          bare_loop->tokens_per_s(turn.load, prompt, plan.tokens, plan.window * 0.5, full);
+      const auto rate = bare_loop->play(turn.load, prompt, plan.tokens, plan.window * 0.5, full);
       if (!rate) {
         return fail(rate.error());
       }
@@ -316,6 +333,7 @@ Result<void> bench_edge(EdgeBenchFlags flags) {
     edge = std::move(*started);
     plan.edge.endpoint = edge->endpoint();
     plan.edge.insecure = true;
+    plan.edge_cpu_s = [running = edge.get()] { return running->cpu_s(); };
   }
   auto load = EdgeLoad::create(plan, **draft, clock, *log);
   if (!load) {

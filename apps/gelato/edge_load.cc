@@ -60,6 +60,14 @@ double LoadResult::fairness() const {
   return slowest / (tokens_per_s() / static_cast<double>(answers.size()));
 }
 
+double LoadResult::round_fairness() const {
+  std::size_t fewest = answers[0].size();
+  for (const auto& device : answers) {
+    fewest = std::min(fewest, device.size());
+  }
+  return static_cast<double>(fewest * answers.size()) / static_cast<double>(rounds());
+}
+
 std::uint64_t LoadResult::rounds() const {
   std::uint64_t sum = 0;
   for (const auto& device : answers) {
@@ -319,9 +327,12 @@ Result<LoadResult> EdgeLoad::run() {
   };
   wait(clock_->now() + kStart, started);
   const bool all_started = started();
+  const double cpu_before = plan_.edge_cpu_s ? plan_.edge_cpu_s() : 0.0;
   const Seconds from = clock_->now();
   wait(from + plan_.window, [] { return false; });
   const Seconds to = clock_->now();
+  const double cpu_after =
+      plan_.edge_cpu_s ? plan_.edge_cpu_s() : std::numeric_limits<double>::quiet_NaN();
   stop = true;
   for (std::thread& thread : threads) {
     thread.join();
@@ -338,7 +349,7 @@ Result<LoadResult> EdgeLoad::run() {
     return fail(ErrorCode::kDeadlineExceeded,
                 fmt::format("not every device has written a text after {:.0f} s", kStart.value()));
   }
-  LoadResult result{.window = to - from, .answers = {}};
+  LoadResult result{.window = to - from, .edge_cpu_s = cpu_after - cpu_before, .answers = {}};
   for (const auto& device : devices) {
     auto& kept = result.answers.emplace_back();
     std::ranges::copy_if(device->answers(), std::back_inserter(kept),

@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,19 +29,23 @@ struct LoadPlan {
   std::uint32_t tokens = 128;  // of each text
   Seconds window{5.0};         // measured, once every device has written a text
   std::vector<std::string> prompts;
+  // Processor time that the edge has used so far; empty where that cannot be known.
+  std::function<double()> edge_cpu_s;
 };
 
 // What the window saw.
 struct LoadResult {
   Seconds window;
-  std::vector<std::vector<AnsweredDraft>> answers;  // by device
-  std::uint64_t losses = 0;                         // of connections, whole run
+  double edge_cpu_s = std::numeric_limits<double>::quiet_NaN();  // in the window
+  std::vector<std::vector<AnsweredDraft>> answers;               // by device
+  std::uint64_t losses = 0;                                      // of connections, whole run
 
   // Tokens that one device, or all, committed per second.
   [[nodiscard]] double tokens_per_s(std::size_t device) const;
   [[nodiscard]] double tokens_per_s() const;
-  // Slowest device over the mean of all.
+  // Slowest device over the mean of all: by tokens, which hang on the texts too, and by rounds.
   [[nodiscard]] double fairness() const;
+  [[nodiscard]] double round_fairness() const;
   [[nodiscard]] std::uint64_t rounds() const;
   [[nodiscard]] double passes() const;
   // Sessions in a pass, mean over passes.

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <limits>
 
@@ -96,6 +97,15 @@ Result<std::unique_ptr<EdgeProcess>> EdgeProcess::start(const std::string& progr
 EdgeProcess::~EdgeProcess() {
   child_.signal(SIGTERM);
   (void)child_.ended(kGraceMs);
+}
+
+double EdgeProcess::cpu_s() const {
+  clockid_t clock{};
+  timespec time{};
+  if (::clock_getcpuclockid(child_.pid(), &clock) != 0 || ::clock_gettime(clock, &time) != 0) {
+    return std::numeric_limits<double>::quiet_NaN();
+  }
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
 double EdgeProcess::resident_mib() const {

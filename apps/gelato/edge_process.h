@@ -29,6 +29,8 @@ class EdgeProcess {
   [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
   // Memory in use, MiB; NaN once the process is gone.
   [[nodiscard]] double resident_mib() const;
+  // Processor time used so far, all threads, seconds; NaN once the process is gone.
+  [[nodiscard]] double cpu_s() const;
   [[nodiscard]] bool running() const { return !child_.ended(0); }
 
  private:
