@@ -4,4 +4,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 exec python3 scripts/soak.py --program "${GELATO:-build/release/bin/gelato}" \
+  --checker "${GREEDY_CHECK:-build/release/bin/greedy_check}" \
   --minutes "${1:-10}" --devices "${2:-16}"
