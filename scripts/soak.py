@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Devices write text after text at one edge while devices and the edge are killed at random.
+"""Devices write text after text at one edge, under several policies and links, while devices and the
+edge are killed at random.
 
 Every finished text, and what a killed device had shown, must be what the target writes greedily. Most
 are, byte by byte, the text that the target writes alone; the others are checked token by token
@@ -26,6 +27,8 @@ PROMPTS = [
     "Question: A baker makes 12 buns in the morning and 8 buns in the afternoon. She sells 15 "
     "buns. How many buns are left?\nAnswer:",
 ]
+POLICIES = ["static:1", "static:4", "static:8", "p-min:0.6", "edge-only"]
+LINKS = ["", "", "rate=2mbit,delay=5ms", "rate=1mbit,delay=20ms,jitter=5ms,loss=1%"]
 
 
 def free_port():
@@ -38,7 +41,7 @@ class Counts:
     def __init__(self):
         self.lock = threading.Lock()
         self.values = dict.fromkeys(
-            ("texts", "tokens", "near_ties", "wrong", "failed", "devices_killed", "edges_killed", "losses"), 0)
+            ("texts", "tokens", "near_ties", "refused", "wrong", "failed", "devices_killed", "edges_killed", "losses"), 0)
 
     def add(self, **more):
         with self.lock:
@@ -118,6 +121,7 @@ class Device(threading.Thread):
         super().__init__()
         self.args, self.edge, self.judge = args, edge, judge
         self.counts, self.stop, self.number = counts, stop, number
+        self.chance = random.Random(args.seed * 1000 + number)
         self.result = os.path.join(folder, f"{number}.json")
         self.process = None
         self.killed = False
@@ -139,7 +143,9 @@ class Device(threading.Thread):
     def write(self, prompt):
         command = [self.args.program, "device", "--edge", f"127.0.0.1:{self.edge.port}",
                    "--insecure", "-p", prompt, "-n", str(self.args.tokens), "--temp", "0",
-                   "--quiet", "--policy", "static:4", "--json", self.result]
+                   "--quiet", "--policy", self.chance.choice(POLICIES), "--json", self.result]
+        link = self.chance.choice(LINKS)
+        command += ["--link", link] if link else []
         with self.lock:
             self.killed = False
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE,
@@ -151,6 +157,8 @@ class Device(threading.Thread):
         if killed and code == -signal.SIGKILL:
             # After a finished text the program ends the line.
             self.judge.check(prompt, out.decode(errors="replace").removesuffix("\n"), None)
+        elif code != 0 and b"cannot connect" in err:
+            self.counts.add(refused=1)  # it began while there was no edge, and says so
         elif code != 0:
             self.counts.add(failed=1)
             print("soak: failed:", err.decode(errors="replace").strip()[-300:], flush=True)
