@@ -157,7 +157,7 @@ class Device(threading.Thread):
         if killed and code == -signal.SIGKILL:
             # After a finished text the program ends the line.
             self.judge.check(prompt, out.decode(errors="replace").removesuffix("\n"), None)
-        elif code != 0 and b"cannot connect" in err:
+        elif code != 0 and (b"cannot connect" in err or b"failed to connect" in err):
             self.counts.add(refused=1)  # it began while there was no edge, and says so
         elif code != 0:
             self.counts.add(failed=1)

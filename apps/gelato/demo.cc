@@ -1,4 +1,5 @@
-// gelato demo: the bundled models, target alone and with drafts, side by side.
+// gelato demo: the bundled models, target alone and with drafts, side by side in one process; then
+// an edge and a device as two processes over an emulated link.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include "gelato/cli.h"
 #include "gelato/commands.h"
 #include "gelato/comparison_report.h"
+#include "gelato/link_comparison.h"
 #include "gelato/model_options.h"
 #include "gelato/prompts.h"
 #include "gelato/report/digest.h"
@@ -22,10 +24,15 @@ namespace {
 // less than five seconds.
 constexpr std::uint32_t kTokens = 64;
 constexpr std::uint32_t kRepetitions = 5;
+// Over a link a text takes seconds, and rates differ by more than noise.
+constexpr std::uint32_t kLinkRepetitions = 1;
 
 struct DemoFlags {
   std::uint32_t tokens = kTokens;
   std::uint32_t repetitions = kRepetitions;
+  std::uint32_t link_repetitions = kLinkRepetitions;
+  std::string link = LinkPlan{}.link;
+  bool no_link = false;
   std::string json;
 };
 
@@ -148,8 +155,93 @@ Result<std::string> check_texts(const Stage& stage, const ComparisonPlan& plan,
   return note;
 }
 
+// Where the text of a row is not the target's though it should be: near a tie, or wrong. Empty if
+// it is the target's. The row of the draft alone is not looked at. Errors: kInternal for a wrong
+// text.
+Result<std::string> check_link_text(const Stage& stage, const ComparisonPlan& plan,
+                                    const Row& alone, const LinkRow& row) {
+  const device::LocalSession& session = stage.contenders.front()->session();
+  for (std::size_t i = 0; !row.by_draft_alone() && i < plan.prompts.size(); ++i) {
+    const std::string& other = row.texts[i];
+    if (other == alone.texts[i].text) {
+      continue;
+    }
+    // The target's tokens as far as the other text goes along.
+    const std::vector<spec::Token>& tokens = alone.texts[i].tokens;
+    std::string text;
+    std::size_t same = 0;
+    for (; same < tokens.size(); ++same) {
+      session.target().append_piece(tokens[same], text);
+      if (!other.starts_with(text)) {
+        break;
+      }
+    }
+    const auto prompt = session.tokenize(plan.prompts[i], false);
+    if (!prompt) {
+      return fail(prompt.error());
+    }
+    const auto match = match_greedy(session.target(), *prompt, tokens, {tokens.data(), same});
+    if (!match) {
+      return fail(match.error());
+    }
+    if (match->agreement != Agreement::kNearTie) {
+      return fail(
+          ErrorCode::kInternal,
+          fmt::format("{} over the link wrote another text than the target alone, from token "
+                      "{} on",
+                      row.policy, same));
+    }
+    return fmt::format(
+        "{} over the link wrote what the target writes alone up to token {}, where the target's "
+        "two "
+        "best tokens are {:.2f} apart, within rounding.\n",
+        row.policy, same, match->logit_gap);
+  }
+  return std::string();
+}
+
+// The same policies with the target at an edge behind a link.
+struct LinkPart {
+  LinkPlan plan;
+  std::vector<LinkRow> rows;
+  std::string notes;
+};
+
+Result<LinkPart> measure_link(const Stage& stage, const DemoFlags& flags,
+                              const ComparisonPlan& plan, const Row& alone) {
+  LinkPart part;
+  part.plan.target = stage.contenders[1]->session().target().info().path;
+  part.plan.draft = stage.contenders[1]->session().draft()->info().path;
+  part.plan.link = flags.link;
+  part.plan.prompts = plan.prompts;
+  part.plan.tokens = flags.tokens;
+  part.plan.repetitions = flags.link_repetitions;
+  const Clock& clock = stage.workplace->clock();
+  const auto comparison = LinkComparison::create(part.plan, clock);
+  if (!comparison) {
+    return fail(comparison.error());
+  }
+  std::uint64_t done = 0;
+  report::Progress progress("over the link", (*comparison)->steps(),
+                            report::terminal_of(STDERR_FILENO), clock,
+                            [](std::string_view text) { Output(STDERR_FILENO).write(text); });
+  auto rows = (*comparison)->measure([&] { progress.update(++done); });
+  if (!rows) {
+    return fail(rows.error());
+  }
+  part.rows = std::move(*rows);
+  for (const LinkRow& row : part.rows) {
+    const auto note = check_link_text(stage, plan, alone, row);
+    if (!note) {
+      return fail(note.error());
+    }
+    part.notes += *note;
+  }
+  return part;
+}
+
 Result<void> write_result(const Stage& stage, const DemoFlags& flags, const ComparisonPlan& plan,
-                          const std::vector<Row>& rows) {
+                          const std::vector<Row>& rows, const LinkPart& link) {
   const auto manifest = describe_run(stage.contenders[1]->session(), 0);
   const auto small =
       report::describe_model(stage.contenders.back()->session().draft()->info().path);
@@ -170,6 +262,12 @@ Result<void> write_result(const Stage& stage, const DemoFlags& flags, const Comp
     }
     result["texts"].push_back(
         {{"prompt", plan.prompts[i]}, {"output", text}, {"output_sha256", *digest}});
+  }
+  if (!link.rows.empty()) {
+    result["link"] = link.plan.link;
+  }
+  for (const LinkRow& row : link.rows) {
+    result["link_rows"].push_back(to_json(row));
   }
   return report::write_json(flags.json, result);
 }
@@ -199,8 +297,18 @@ Result<void> demo(const DemoFlags& flags) {
   }
   out.write(*checked + "\n" + comparison_table(*rows, rows->front(), terminal) + "\n" +
             explain(*rows, rows->front()));
+  LinkPart link{};
+  if (!flags.no_link && out.status()) {
+    auto measured = measure_link(*stage, flags, plan, rows->front());
+    if (!measured) {
+      return fail(measured.error());
+    }
+    link = std::move(*measured);
+    out.write("\nAn edge and a device as two processes, over TLS and an emulated link:\n\n" +
+              link_table(link.rows, link.plan, terminal) + "\n" + link.notes + explain(link.rows));
+  }
   if (!flags.json.empty()) {
-    if (auto ok = write_result(*stage, flags, plan, *rows); !ok) {
+    if (auto ok = write_result(*stage, flags, plan, *rows, link); !ok) {
       return ok;
     }
   }
@@ -213,7 +321,7 @@ int demo_command(const std::vector<std::string>& arguments) {
   DemoFlags flags;
   CLI::App app(
       "Continue three prompts with the bundled models: the target alone and with two drafts, side "
-      "by side.",
+      "by side; then with the target at an edge, a second process, behind an emulated link.",
       "gelato demo");
   set_up(app);
   app.add_option("-n,--predict", flags.tokens,
@@ -224,6 +332,16 @@ int demo_command(const std::vector<std::string>& arguments) {
                  fmt::format("Measurements of each policy (default: {})", kRepetitions))
       ->type_name("N")
       ->check(in_range(1, 1000));
+  auto* link =
+      app.add_option("--link", flags.link,
+                     fmt::format("The link between device and edge (default: {})", flags.link))
+          ->type_name("LINK");
+  app.add_option(
+         "--link-repetitions", flags.link_repetitions,
+         fmt::format("Measurements of each policy over the link (default: {})", kLinkRepetitions))
+      ->type_name("N")
+      ->check(in_range(1, 1000));
+  app.add_flag("--no-link", flags.no_link, "Without the edge and the link")->excludes(link);
   add_json_option(app, flags.json);
   app.footer("\nExample:\n  gelato demo --json demo.json\n");
   int exit_code = kSuccess;

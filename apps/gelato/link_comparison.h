@@ -1,0 +1,82 @@
+// Policies over an emulated link: an edge and a device as two processes, over loopback and TLS.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "gelato/base/clock.h"
+#include "gelato/base/result.h"
+#include "gelato/edge_process.h"
+#include "gelato/engine/language_model.h"
+#include "gelato/report/summary.h"
+#include "gelato/report/terminal.h"
+
+namespace gelato::cli {
+
+struct LinkPlan {
+  std::string program;  // `gelato`; empty: this program
+  std::string target;   // paths of the models
+  std::string draft;
+  std::string link = "rate=1mbit,delay=20ms";
+  std::vector<std::string> prompts;
+  std::uint32_t tokens = 64;
+  std::uint32_t repetitions = 2;
+};
+
+// One policy: rates of every repetition, all prompts together.
+struct LinkRow {
+  std::string policy;
+  std::vector<double> tokens_per_s;
+  double tokens = 0.0;  // of all repetitions
+  double unverified = 0.0;
+  double drafted = 0.0;
+  double accepted = 0.0;
+  double up_bytes = 0.0;  // on the wire
+  std::vector<double> first_token_s;
+  std::vector<std::string> texts;  // one per prompt
+
+  // Not the target's text.
+  [[nodiscard]] bool by_draft_alone() const { return unverified > 0.0; }
+  [[nodiscard]] report::Summary speed() const { return report::Summary(tokens_per_s); }
+};
+
+// A folder for the certificate, deleted with its content.
+class TemporaryFolder;
+
+class LinkComparison {
+ public:
+  // Starts the edge. Errors: those of EdgeProcess::start() and of the certificate; kIo.
+  static Result<std::unique_ptr<LinkComparison>> create(LinkPlan plan, const Clock& clock);
+  ~LinkComparison();
+
+  // What takes part: streaming from the edge, the draft alone, drafts of two lengths, p-min.
+  static const std::vector<std::string>& policies();
+  // Calls of `step` in measure().
+  [[nodiscard]] std::uint64_t steps() const;
+  // `gelato device` once for each prompt, policy and repetition; the policies take turns. `step` is
+  // called after each.
+  // Errors: kInternal with the device's last line if one fails; those of run_process().
+  Result<std::vector<LinkRow>> measure(const std::function<void()>& step);
+
+ private:
+  LinkComparison(LinkPlan plan, const Clock& clock);
+  Result<void> start();
+  Result<void> add(LinkRow& row, const std::string& prompt, double& tokens, double& seconds);
+
+  LinkPlan plan_;
+  const Clock* clock_;
+  std::unique_ptr<TemporaryFolder> folder_;
+  std::unique_ptr<EdgeProcess> edge_;
+};
+
+// A line per policy, with a bar for its rate.
+std::string link_table(const std::vector<LinkRow>& rows, const LinkPlan& plan,
+                       const report::Terminal& terminal);
+// What the table shows, in a sentence.
+std::string explain(const std::vector<LinkRow>& rows);
+nlohmann::json to_json(const LinkRow& row);
+
+}  // namespace gelato::cli
