@@ -36,7 +36,8 @@ void install_assertion_hook();
 std::string last_error();
 void clear_last_error();
 
-// Calls f() under an AssertionTrap without allocating; returns its value, or an error that says what llama.cpp said.
+// Calls f() under an AssertionTrap without allocating; returns its value, or an error that says
+// what llama.cpp said.
 template <class F>
 auto guarded(std::string_view what, F&& f) -> Result<std::invoke_result_t<F>> {
   clear_last_error();

@@ -1,5 +1,5 @@
-// What the vectorised scan of a row finds. Its own header, because row_stats.cc is compiled once per
-// instruction set and all of them return the same type.
+// What the vectorised scan of a row finds. Its own header, because row_stats.cc is compiled once
+// per instruction set and all of them return the same type.
 #pragma once
 
 #include <cstddef>

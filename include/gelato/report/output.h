@@ -22,8 +22,8 @@ namespace gelato::report {
 Result<void> write_output(const std::string& path, std::string_view text, int standard_output = 1);
 
 // Whether write_output() to `path` can be expected to work: so that long work does not begin when
-// its result has nowhere to go. Touches nothing. Errors as above, but for those that show only while
-// writing (a full disk, a reader that goes away).
+// its result has nowhere to go. Touches nothing. Errors as above, but for those that show only
+// while writing (a full disk, a reader that goes away).
 Result<void> check_output(const std::string& path);
 
 // Writes `value`, indented by two, with a line end. Bytes that are not UTF-8 (a model may produce
