@@ -157,8 +157,8 @@ class Device(threading.Thread):
         if killed and code == -signal.SIGKILL:
             # After a finished text the program ends the line.
             self.judge.check(prompt, out.decode(errors="replace").removesuffix("\n"), None)
-        elif code != 0 and (b"cannot connect" in err or b"failed to connect" in err):
-            self.counts.add(refused=1)  # it began while there was no edge, and says so
+        elif code != 0 and not out and b"gelato: edge 127.0.0.1:" in err:
+            self.counts.add(refused=1)  # no edge at its first contact, and it says so
         elif code != 0:
             self.counts.add(failed=1)
             print("soak: failed:", err.decode(errors="replace").strip()[-300:], flush=True)
