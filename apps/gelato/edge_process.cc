@@ -33,7 +33,7 @@ Result<Descriptor> memory_file(const char* name) {
 
 // The beginning of what was written, as much as is looked at.
 std::string content(const Descriptor& file) {
-  std::array<char, 8192> buffer;
+  std::array<char, 8192> buffer{};
   const ssize_t n = ::pread(file.get(), buffer.data(), buffer.size(), 0);
   return {buffer.data(), n > 0 ? static_cast<std::size_t>(n) : 0};
 }
