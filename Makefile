@@ -8,7 +8,7 @@ export JOBS ?= $(shell nproc)
 GELATO := build/release/bin/gelato
 CPP_FILES := find include src apps tests -name '*.h' -o -name '*.cc'
 
-.PHONY: help setup setup-dev build demo test bench peers format format-check tidy asan tsan fuzz \
+.PHONY: help setup setup-dev build demo test bench peers format format-check tidy asan tsan asan-all tsan-all fuzz \
         docs-check clean
 
 help: ## this list
@@ -44,16 +44,31 @@ format-check: setup-dev ## fail if a C++ file is not in the house format
 tidy: setup-dev ## clang-tidy over every C++ file
 	@scripts/tidy.sh
 
-asan: setup ## build and test with AddressSanitizer, LeakSanitizer, UndefinedBehaviorSanitizer
+# Modules that neither link gRPC nor load models: what .ci/run checks. `make asan-all` and
+# `make tsan-all` build everything and run every test.
+CHECKED := base spec control link energy report engine
+CHECKED_TESTS := $(CHECKED:%=%_test)
+CHECKED_NAMES := ^($(subst $(eval ) ,|,$(CHECKED)))\.
+FUZZERS := dist_codec_fuzz policy_fuzz link_spec_fuzz link_trace_fuzz profile_fuzz
+
+asan: setup ## unit tests of the pure modules with Address-, Leak- and UndefinedBehaviorSanitizer
+	@scripts/build.sh asan $(CHECKED_TESTS)
+	@ctest --preset asan -j $(JOBS) -L unit -R '$(CHECKED_NAMES)'
+
+tsan: setup ## the same with ThreadSanitizer
+	@scripts/build.sh tsan $(CHECKED_TESTS)
+	@scripts/without_aslr.sh ctest --preset tsan -j $(JOBS) -L unit -R '$(CHECKED_NAMES)'
+
+asan-all: setup ## every test with the same sanitizers
 	@scripts/build.sh asan
 	@ctest --preset asan -j $(JOBS)
 
-tsan: setup ## build and test with ThreadSanitizer
+tsan-all: setup ## every test with ThreadSanitizer
 	@scripts/build.sh tsan
 	@scripts/without_aslr.sh ctest --preset tsan -j $(JOBS)
 
-fuzz: setup-dev ## run every fuzzer for FUZZ_SECONDS (default 30) each
-	@scripts/build.sh fuzz
+fuzz: setup-dev ## run the fuzzers of the pure modules for FUZZ_SECONDS (default 30) each
+	@scripts/build.sh fuzz $(FUZZERS)
 	@scripts/fuzz.sh
 
 docs-check: build ## run the commands of README.md, check the links of every page
