@@ -25,7 +25,7 @@ Result<LinkKind> kind_of(const Parts& parts) {
   for (const std::string_view key : kKindKeys) {
     const Part* part = parts.find(key);
     if (part != nullptr && said != nullptr) {
-      return bad_part(part->text, fmt::format("does not go with {}", said->text));
+      return clashing_parts(part->text, said->text);
     }
     said = part != nullptr ? part : said;
   }
@@ -37,7 +37,7 @@ Result<LinkKind> kind_of(const Parts& parts) {
   const LinkKind kind = said->key->kind;
   for (const Part& part : parts.all()) {
     if (part.key->kind != LinkKind::kAny && part.key->kind != kind) {
-      return bad_part(part.text, fmt::format("does not go with {}", said->text));
+      return clashing_parts(part.text, said->text);
     }
   }
   return kind;
@@ -156,7 +156,7 @@ ConstantRate read_constant(Reader& reader, const Parts& parts, std::optional<Bit
   if (const Part* rate = parts.find("rate"); rate == nullptr) {
     reader.require("up", constant.rate).require("down", down);
   } else if (const Part* other = parts.find("down")) {
-    reader.refuse(bad_part(other->text, fmt::format("does not go with {}", rate->text)).value());
+    reader.refuse(clashing_parts(other->text, rate->text).value());
   } else {
     reader.read("rate", constant.rate);
   }

@@ -85,12 +85,20 @@ const Key* find_key(std::string_view name) {
   return key == kKeys.end() ? nullptr : key;
 }
 
-tl::unexpected<Error> bad_part(std::string_view text, std::string_view why) {
-  std::string quoted(text.substr(0, kMaxQuoted));
+std::string presentable(std::string_view text) {
+  std::string shown(text.substr(0, kMaxQuoted));
   std::replace_if(
-      quoted.begin(), quoted.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
-  return fail(ErrorCode::kInvalidArgument, fmt::format("link part \"{}{}\": {}", quoted,
-                                                       text.size() > kMaxQuoted ? "..." : "", why));
+      shown.begin(), shown.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  return shown + (text.size() > kMaxQuoted ? "..." : "");
+}
+
+tl::unexpected<Error> bad_part(std::string_view text, std::string_view why) {
+  return fail(ErrorCode::kInvalidArgument,
+              fmt::format("link part \"{}\": {}", presentable(text), why));
+}
+
+tl::unexpected<Error> clashing_parts(std::string_view text, std::string_view other) {
+  return bad_part(text, fmt::format("does not go with {}", presentable(other)));
 }
 
 const Part* Parts::find(std::string_view name) const {

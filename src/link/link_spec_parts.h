@@ -49,7 +49,13 @@ class Parts {
 // The description of key `name`, or null.
 const Key* find_key(std::string_view name);
 
-// kInvalidArgument: link part "`text`": `why`. Long or unprintable text is made presentable.
+// `text` for a message: cut to a readable length, unprintable bytes replaced.
+std::string presentable(std::string_view text);
+
+// kInvalidArgument: link part "`text`": `why`. The text is made presentable.
 tl::unexpected<Error> bad_part(std::string_view text, std::string_view why);
+
+// As bad_part(): does not go with `other`, a part that is there as well.
+tl::unexpected<Error> clashing_parts(std::string_view text, std::string_view other);
 
 }  // namespace gelato::link

@@ -175,6 +175,14 @@ TEST(LinkSpec, PrintsTheShortestTextThatReadsBack) {
   }
 }
 
+TEST(LinkSpec, MessagesStayReadableWhateverTheParts) {
+  const std::string file = "trace=" + std::string(2000, '\x01');
+  const auto refused = parse_link_spec(file + ",rate=" + std::string(2000, '9'));
+  ASSERT_FALSE(refused);
+  EXPECT_LT(refused.error().message.size(), 400U);
+  EXPECT_EQ(refused.error().message.find('\x01'), std::string::npos);
+}
+
 // Any double survives, whatever its digits.
 TEST(LinkSpec, RoundTripsEveryNumber) {
   Rng rng(1, "round trip");
