@@ -39,6 +39,9 @@ struct RoundContext {
   std::uint64_t round = 0;           // 0-based
   std::uint32_t context_tokens = 0;  // L: committed tokens, prompt included
   std::uint32_t max_draft = 0;       // longest useful draft: context window, tokens still wanted
+  // Chunks of a draft that may be without an answer at once; 1: the loop does not pipeline.
+  std::uint32_t max_in_flight = 1;
+  bool may_draft_alone = false;  // the user allows RoundMode::kDraftOnly
   CostEstimate cost{};
 };
 
@@ -69,6 +72,14 @@ struct RoundPlan {
   // Mode kTargetOnly: how many tokens are asked of the target in one answer, so that a round trip
   // is paid once for all of them; 1..kMaxDraftLength. A loop that can only ask for one commits one.
   std::uint32_t burst = 1;
+  // Pipelining. With chunk > 0 the loop sends the draft in chunks of this many tokens and goes on
+  // drafting while they travel, on the assumption that all of them are accepted, until
+  // keep_drafting() says no, max_draft is reached or a verdict brings a rejection: the round ends
+  // with the correction or, if nothing was rejected, with the bonus of the last chunk. What was
+  // drafted past a rejection is lost. 0: one message, then wait for its verdict.
+  std::uint32_t chunk = 0;
+  // Tokens that may be drafted and not verified; at that many the loop waits for a verdict.
+  std::uint32_t window = 0;
 };
 
 // After each drafted token.
@@ -76,14 +87,17 @@ struct DraftState {
   std::uint32_t drafted = 0;    // tokens in the draft now, >= 1
   spec::RowStats last{};        // the row the newest token came from
   std::uint32_t max_draft = 0;  // the bound in force: min(plan, context)
+  std::uint32_t verified = 0;   // of the draft: accepted already, while the round goes on
+  std::uint32_t in_flight = 0;  // of the draft: sent, no verdict yet
 };
 
 // After a round. `answered` is false if no verdict came (timeout, lost link): then accepted and
 // committed are 0 and only the costs are real.
 struct RoundOutcome {
   bool answered = true;
-  std::uint32_t drafted = 0;
+  std::uint32_t drafted = 0;  // what pipelining drafted in vain included
   std::uint32_t accepted = 0;
+  std::uint32_t passes = 1;  // of the target
   // kSpeculate: accepted + 1; kTargetOnly: what the target wrote; kDraftOnly: drafted. Fewer at the
   // end of the text.
   std::uint32_t committed = 0;
