@@ -12,6 +12,7 @@ find_package(Protobuf REQUIRED)
 find_package(gRPC CONFIG REQUIRED)
 pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy)
 pkg_check_modules(httplib REQUIRED IMPORTED_TARGET cpp-httplib)
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 
 if(GELATO_TESTS)
   find_package(GTest REQUIRED)

@@ -14,7 +14,7 @@ packages=(
   # libraries (docs/dependencies.md says what for)
   libbenchmark-dev libcli11-dev libcpp-httplib-dev libexpected-dev libfmt-dev libgmock-dev
   libgrpc++-dev libgtest-dev libhwy-dev libprotobuf-dev libspdlog-dev libssl-dev libtomlplusplus-dev
-  nlohmann-json3-dev protobuf-compiler protobuf-compiler-grpc
+  libzstd-dev nlohmann-json3-dev protobuf-compiler protobuf-compiler-grpc
 )
 if [ "${1:-}" = --dev ]; then
   packages+=(ccache clang clang-format clang-tidy libclang-rt-14-dev)

@@ -15,12 +15,15 @@ namespace gelato::sim {
 
 // One drafted token and the row it came from.
 struct TraceToken {
-  float entropy = 0.0F;     // nats, of the draft's row at temperature 1
-  float top1 = 0.0F;        // probability of the drafted (greedy) token
-  float margin = 0.0F;      // top-1 minus top-2 probability
-  std::uint16_t top_p = 0;  // size of the row's top-p set, DraftTrace::top_p; 65535: that or more
-  std::uint8_t match = 0;   // 1: it is the target's token at this place, so it is accepted if all
-                            // drafted tokens before it are; 0 past the end of the text
+  float entropy = 0.0F;  // nats, of the draft's row at temperature 1
+  float top1 = 0.0F;     // probability of the drafted (greedy) token
+  float margin = 0.0F;   // top-1 minus top-2 probability
+  // Size of the row's top-p set, DraftTrace::top_p; 65535: that or more; 0: no token at all,
+  // because the draft ended its text with the one before or its context was full: here a live draft
+  // ends too, and everything else is 0.
+  std::uint16_t top_p = 0;
+  std::uint8_t match = 0;  // 1: it is the target's token at this place, so it is accepted if all
+                           // drafted tokens before it are; 0 past the end of the text
 
   friend bool operator==(const TraceToken&, const TraceToken&) = default;
 };
@@ -42,6 +45,7 @@ struct DraftTrace {
   std::string machine;           // where; what the timings below are from
   std::string target;            // file name and digest
   std::string draft;             //
+  std::string source;            // of the prompts: file name and digest
   std::uint32_t vocabulary = 0;  // tokens
   std::uint32_t depth = 0;       // drafted tokens at every position, 1..control::kMaxDraftLength
   double top_p = 0.0;            // of TraceToken::top_p
@@ -50,6 +54,8 @@ struct DraftTrace {
   std::vector<TracePrompt> prompts;
   std::vector<spec::Token> target_tokens;  // [positions of all prompts]
   std::vector<TraceToken> tokens;          // [position][depth]
+
+  friend bool operator==(const DraftTrace&, const DraftTrace&) = default;
 
   // The draft's continuation of the text before position `i` (an index over all prompts): `depth`
   // tokens, the first of which stands for target_tokens[i].
