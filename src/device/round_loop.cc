@@ -46,6 +46,9 @@ Result<GenerationStats> RoundLoop::run(std::span<const spec::Token> prompt, Toke
     }
   }
   stats_.total = clock_->now() - started_;
+  if (options_.energy != nullptr) {
+    options_.energy->finish(clock_->now());
+  }
   summarise_gaps();
   return stats_;
 }
@@ -63,6 +66,9 @@ Result<void> RoundLoop::start(std::span<const spec::Token> prompt) {
                     ? std::min<std::uint64_t>(options_.max_tokens, options_.context_tokens)
                     : options_.context_tokens);
   started_ = clock_->now();
+  if (options_.energy != nullptr) {
+    options_.energy->begin(started_);
+  }
   if (auto ok = verifier_->start(prompt); !ok) {
     return ok;
   }
@@ -73,7 +79,13 @@ Result<void> RoundLoop::start(std::span<const spec::Token> prompt) {
   }
   last_commit_ = clock_->now();
   stats_.prefill = last_commit_ - started_;
+  spend(Seconds());
   return {};
+}
+
+// The energy since the last call, `drafting` of the time having gone into the draft model.
+Joules RoundLoop::spend(Seconds drafting) {
+  return options_.energy != nullptr ? options_.energy->lap(drafting, clock_->now()) : Joules();
 }
 
 // Tokens that may still be committed: what is wanted, and what the verifier can hold. The newest
@@ -93,6 +105,9 @@ control::RoundContext RoundLoop::context() const {
   context.cost = costs_.estimate();
   if (remote_ != nullptr) {
     remote_->estimate(context.cost);
+  }
+  if (options_.energy != nullptr) {
+    options_.energy->estimate(context.cost);
   }
   return context;
 }
@@ -114,6 +129,7 @@ Result<void> RoundLoop::round() {
   outcome.answered = ok.has_value();
   outcome.drafted = drafted();
   outcome.elapsed = clock_->now() - begin;
+  outcome.energy = spend(outcome.drafting);
   if (policy_ != nullptr) {
     policy_->end_round(outcome);
   }
@@ -223,7 +239,9 @@ Result<void> RoundLoop::fill_draft(const control::RoundPlan& plan) {
 // One token of the draft model, while the target is out of reach.
 Result<void> RoundLoop::local_round() {
   draft_.clear();
+  const Seconds begin = clock_->now();
   const auto drafted = drafter_->draft_one(draft_, 0.0F);
+  spend(clock_->now() - begin);
   return drafted ? commit_draft() : fail(drafted.error());
 }
 

@@ -11,6 +11,7 @@
 #include "gelato/base/result.h"
 #include "gelato/control/policy.h"
 #include "gelato/device/cost_tracker.h"
+#include "gelato/device/energy_account.h"
 #include "gelato/device/remote_target.h"
 #include "gelato/spec/acceptance_stats.h"
 #include "gelato/spec/decoding.h"
@@ -82,6 +83,8 @@ struct LoopOptions {
   std::vector<spec::Token> end_of_generation;          // ascending
   // While a RemoteTarget is out of reach, the draft model writes alone.
   bool draft_when_away = false;
+  // Hears of every round, and prices the next one. Null: energies are zero. Must outlive the loop.
+  EnergyAccount* energy = nullptr;
 };
 
 // One generation at a time; reusable for the next. Allocates at the start of a generation only.
@@ -107,6 +110,7 @@ class RoundLoop {
   Result<void> burst(std::uint32_t most, control::RoundOutcome& outcome);
   Result<void> fill_draft(const control::RoundPlan& plan);
   Result<void> local_round();
+  Joules spend(Seconds drafting);
   Result<void> commit_draft();
   [[nodiscard]] std::uint32_t drafted() const { return static_cast<std::uint32_t>(draft_.size()); }
   [[nodiscard]] std::uint64_t room() const;
