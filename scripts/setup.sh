@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 packages=(
   # tools
-  build-essential ca-certificates cmake git ninja-build pkg-config python3
+  build-essential ca-certificates cmake git iproute2 nftables ninja-build pkg-config python3
   # libraries (docs/dependencies.md says what for)
   libbenchmark-dev libcli11-dev libcpp-httplib-dev libexpected-dev libfmt-dev libgmock-dev
   libgrpc++-dev libgtest-dev libhwy-dev libprotobuf-dev libspdlog-dev libssl-dev libtomlplusplus-dev
