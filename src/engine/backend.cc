@@ -4,20 +4,26 @@
 #include <ggml-backend.h>
 #include <llama.h>
 
+#include <algorithm>
 #include <string_view>
 
+#include "gelato/base/utf8.h"
 #include "llama_guard.h"
 
 namespace gelato::engine {
 namespace {
 
 thread_local int trap_depth = 0;
-thread_local std::string last_error_line;
+thread_local std::string first_error_line;
 
-// Called by llama.cpp when an assertion fails; if it returns, the process aborts.
+// Called by llama.cpp when an assertion fails; if it returns, the process aborts. The message is
+// "/folder/it/was/built/in/file.cpp:LINE: text\n".
 void on_assertion(const char* message) {
   if (trap_depth > 0) {
-    throw LlamaAssertion{message};
+    const std::string_view text = message;
+    const auto folder = text.substr(0, text.find(": ")).rfind('/');
+    throw LlamaAssertion{
+        one_line(folder == std::string_view::npos ? text : text.substr(folder + 1))};
   }
 }
 
@@ -40,8 +46,8 @@ void on_log(ggml_log_level level, const char* text, void* user_data) {
     return;
   }
   auto* log = static_cast<Log*>(user_data);
-  if (level == GGML_LOG_LEVEL_ERROR) {
-    last_error_line = line;
+  if (level == GGML_LOG_LEVEL_ERROR && first_error_line.empty()) {
+    first_error_line = one_line(line);
   }
   // The caller of the engine gets errors as values; the log shows them to who asks for detail.
   const LogLevel to = level == GGML_LOG_LEVEL_WARN || level == GGML_LOG_LEVEL_ERROR
@@ -82,8 +88,17 @@ AssertionTrap::~AssertionTrap() { --trap_depth; }
 
 void install_assertion_hook() { ggml_set_abort_callback(on_assertion); }
 
-std::string last_error() { return last_error_line; }
-void clear_last_error() { last_error_line.clear(); }
+std::string first_error() { return first_error_line; }
+void clear_first_error() { first_error_line.clear(); }
+
+std::string one_line(std::string_view text) {
+  constexpr std::size_t kMost = 300;
+  std::string line = replace_invalid_utf8(text.substr(0, kMost));
+  std::replace_if(
+      line.begin(), line.end(), [](unsigned char c) { return c < ' ' || c == 0x7F; }, ' ');
+  line.erase(line.find_last_not_of(' ') + 1);
+  return line;
+}
 
 Result<std::unique_ptr<Backend>> Backend::create(Log& log) {
   llama_log_set(on_log, &log);

@@ -103,7 +103,7 @@ Result<std::unique_ptr<Context>> Context::create(const LanguageModel& model,
   if (out->context_ == nullptr) {
     return fail(ErrorCode::kLimitExceeded,
                 fmt::format("cannot create a context of {} tokens for {}: {}", out->capacity_,
-                            model.info().path, last_error()));
+                            model.info().path, first_error()));
   }
   out->pool_ = options.pool;
   out->cells_.emplace(out->capacity_, options.sequences);
@@ -238,7 +238,7 @@ Result<void> Context::decode(std::span<const Append> appends) {
   }
   return fail(ErrorCode::kInternal,
               fmt::format("llama.cpp could not compute the next tokens (code {}): {}", *status,
-                          last_error()));
+                          first_error()));
 }
 
 Result<std::span<const float>> Context::logits(std::size_t append, std::uint32_t row) {

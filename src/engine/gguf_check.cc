@@ -88,10 +88,11 @@ class Checker {
 
  private:
   [[nodiscard]] tl::unexpected<Error> corrupt(const std::string& what) const {
-    return fail(ErrorCode::kCorrupt, fmt::format("model file {} is damaged: {}", path_, what));
+    return fail(ErrorCode::kCorrupt,
+                fmt::format("model file {} is damaged: {}", path_, one_line(what)));
   }
   [[nodiscard]] tl::unexpected<Error> too_large(const std::string& what) const {
-    return fail(ErrorCode::kLimitExceeded, fmt::format("model file {}: {}", path_, what));
+    return fail(ErrorCode::kLimitExceeded, fmt::format("model file {}: {}", path_, one_line(what)));
   }
 
   [[nodiscard]] Result<void> tensor_extents() const {
@@ -103,7 +104,7 @@ class Checker {
         return fail(ErrorCode::kCorrupt,
                     fmt::format("model file {} is truncated: tensor {} ends beyond the {} bytes of "
                                 "the file",
-                                path_, gguf_get_tensor_name(gguf_, i), file_size_));
+                                path_, one_line(gguf_get_tensor_name(gguf_, i)), file_size_));
       }
     }
     return {};
@@ -174,7 +175,22 @@ class Checker {
             fmt::format("{} is {}, which is outside {}..{}", key, **value, bound.low, bound.high));
       }
     }
+    for (const std::string_view name : {"layer_norm_epsilon", "layer_norm_rms_epsilon"}) {
+      if (auto ok = epsilon(fmt::format("{}.attention.{}", *architecture, name)); !ok) {
+        return ok;
+      }
+    }
     return heads(*architecture);
+  }
+
+  [[nodiscard]] Result<void> epsilon(const std::string& key) const {
+    const std::int64_t id = gguf_find_key(gguf_, key.c_str());
+    if (id >= 0 && gguf_get_kv_type(gguf_, id) == GGUF_TYPE_FLOAT32) {
+      if (const float value = gguf_get_val_f32(gguf_, id); !(value >= 0.0F && value <= 1.0F)) {
+        return corrupt(fmt::format("{} is {}, which is outside 0..1", key, value));
+      }
+    }
+    return {};
   }
 
   [[nodiscard]] Result<void> heads(const std::string& architecture) const {
@@ -269,7 +285,7 @@ Result<void> check_gguf(const std::string& path) {
     const GgmlPtr owned(tensors, &ggml_free);
     if (!gguf || tensors == nullptr) {
       return fail(ErrorCode::kCorrupt,
-                  fmt::format("model file {} is damaged or truncated: {}", path, last_error()));
+                  fmt::format("model file {} is damaged or truncated: {}", path, first_error()));
     }
     return Checker(gguf.get(), tensors, path, *size).all();
   });

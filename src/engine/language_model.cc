@@ -103,7 +103,7 @@ Result<std::unique_ptr<LanguageModel>> LanguageModel::load(const Backend& /*back
     if (out->model_ == nullptr) {
       return cancelled ? fail(ErrorCode::kCancelled, fmt::format("loading {} was cancelled", path))
                        : fail(ErrorCode::kCorrupt,
-                              fmt::format("cannot load model {}: {}", path, last_error()));
+                              fmt::format("cannot load model {}: {}", path, first_error()));
     }
     if (auto ok = check_generates_text(out->model_, path); !ok) {
       return ok;

@@ -31,16 +31,21 @@ class AssertionTrap {
 // Installs the process-wide hook that AssertionTrap needs.
 void install_assertion_hook();
 
-// The last error line that llama.cpp logged on this thread since clear_last_error(), without the
-// name of the C++ function that it begins with; empty if none.
-std::string last_error();
-void clear_last_error();
+// The first error line that llama.cpp logged on this thread since clear_first_error(), without the
+// name of the C++ function that it begins with; empty if none. Those after it say that therefore
+// the model could not be loaded.
+std::string first_error();
+void clear_first_error();
+
+// What a model file says, or llama.cpp about one, fit for one sentence: at most 300 bytes, control
+// characters replaced by spaces and what is not UTF-8 by U+FFFD.
+std::string one_line(std::string_view text);
 
 // Calls f() under an AssertionTrap without allocating; returns its value, or an error that says
 // what llama.cpp said.
 template <class F>
 auto guarded(std::string_view what, F&& f) -> Result<std::invoke_result_t<F>> {
-  clear_last_error();
+  clear_first_error();
   try {
     const AssertionTrap trap;
     if constexpr (std::is_void_v<std::invoke_result_t<F>>) {
@@ -54,7 +59,7 @@ auto guarded(std::string_view what, F&& f) -> Result<std::invoke_result_t<F>> {
   } catch (const std::bad_alloc&) {
     return fail(ErrorCode::kLimitExceeded, std::string(what) + ": out of memory");
   } catch (const std::exception& e) {
-    return fail(ErrorCode::kInternal, std::string(what) + ": " + e.what());
+    return fail(ErrorCode::kInternal, std::string(what) + ": " + one_line(e.what()));
   }
 }
 
