@@ -1,0 +1,329 @@
+#include "device_agent.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "gelato/energy/model_meter.h"
+
+namespace gelato::sim {
+namespace {
+
+// A policy plans with the slope of the edge's curve over drafts up to this: the lengths in use.
+constexpr std::uint32_t kUsualPass = 9;
+
+// Weight of a new observation of the edge's queue; RemoteCosts takes the median of the last 32.
+constexpr double kNewWait = 1.0 / 16.0;
+
+// A place where the draft model writes nothing.
+bool is_none(const TraceToken& token) { return token.top_p == 0; }
+
+std::uint64_t whole_bytes(Bits bits) {
+  return static_cast<std::uint64_t>(std::ceil(bits.value() / 8.0));
+}
+
+Bits mean_token_bits(const Setting& setting) {
+  if (setting.wire.draft == WireFormat::Draft::kIds) {
+    return setting.wire.index;
+  }
+  // The first row of each position is drafted most often, so it stands for all.
+  const DraftTrace& trace = *setting.trace;
+  double sizes = 0.0;
+  for (std::size_t i = 0; i < trace.positions(); ++i) {
+    sizes += trace.drafts(i).front().top_p;
+  }
+  return sizes / static_cast<double>(trace.positions()) * (setting.wire.prob + setting.wire.index);
+}
+
+}  // namespace
+
+DeviceAgent::DeviceAgent(const Setting& setting, std::uint32_t number, control::Policy& policy,
+                         TextCursor text, link::LinkEmulator& link, EventQueue& events,
+                         Foresight* foresight)
+    : setting_(&setting),
+      number_(number),
+      policy_(&policy),
+      text_(std::move(text)),
+      link_(&link),
+      events_(&events),
+      foresight_(foresight),
+      mean_token_bits_(mean_token_bits(setting)),
+      verify_slope_(setting.edge.slope(kUsualPass)) {}
+
+// What the policy is told: exact means, the uplink's rate as it is now.
+control::CostEstimate DeviceAgent::cost(Seconds now) const {
+  const energy::DeviceProfile& device = setting_->profile;
+  control::CostEstimate cost;
+  cost.draft_token = device.draft_time(text_.context(), 1);
+  cost.draft_token_energy = device.draft_power * cost.draft_token;
+  cost.uplink = link_->channel(link::Direction::kUp).rate_at(now) * (1.0 - setting_->link.loss);
+  cost.uplink_bits_per_token = mean_token_bits_;
+  cost.uplink_bits_per_round = bytes(static_cast<double>(setting_->wire.up_bytes));
+  cost.verify_base = setting_->edge.time(1) + edge_wait_;
+  cost.verify_token = verify_slope_;
+  cost.tx_power = device.tx_power();
+  if (setting_->accounting == Accounting::kFull) {
+    const BitsPerSecond down = link_->channel(link::Direction::kDown).rate_at(now);
+    const Bits answer = bytes(static_cast<double>(setting_->wire.down_bytes));
+    cost.round_trip = 2.0 * setting_->link.delay + setting_->link.jitter +
+                      (down > BitsPerSecond(0.0) ? answer / down : Seconds());
+    cost.wait_power = device.wait_power();
+  }
+  return cost;
+}
+
+void DeviceAgent::begin_round(Seconds now) {
+  begin_ = now;
+  outcome_ = {.passes = 0};
+  activity_ = {};
+  drafted_ = matching_ = sent_ = verified_ = outstanding_ = 0;
+  closed_ = drafting_ = false;
+  unsent_ = {};
+  unread_ = 0;
+  if (foresight_ != nullptr) {
+    foresight_->accepted = text_.foresee(control::kMaxDraftLength);
+  }
+  const std::uint32_t depth = setting_->trace->depth;
+  const std::uint32_t longest =
+      std::min(text_.room(), setting_->max_in_flight > 1 ? control::kMaxDraftLength : depth);
+  plan_ = policy_->begin_round({.round = totals_.rounds,
+                                .context_tokens = text_.context(),
+                                .max_draft = longest,
+                                .max_in_flight = setting_->max_in_flight,
+                                .may_draft_alone = setting_->may_draft_alone,
+                                .cost = cost(now)});
+  if (plan_.mode == control::RoundMode::kTargetOnly) {
+    closed_ = true;
+    on_send(now);
+  } else if (plan_.chunk == 0 || setting_->max_in_flight < 2 ||
+             plan_.mode == control::RoundMode::kDraftOnly) {
+    plan_.chunk = 0;
+    bound_ = std::min({plan_.max_draft, longest, depth});
+    draft_at_once(now);
+  } else {
+    window_ = std::clamp(plan_.window, 1U, depth);
+    bound_ = std::min(plan_.max_draft, longest);
+    pipeline_on(now);
+  }
+}
+
+// Row `place` of the draft. Beyond the trace's depth it is found from the text verified so far.
+const TraceToken& DeviceAgent::row(std::uint32_t place) const {
+  const std::uint32_t behind = place < setting_->trace->depth ? 0 : verified_;
+  return text_.row(behind, place - behind);
+}
+
+void DeviceAgent::take(const TraceToken& token) {
+  matching_ += matching_ == drafted_ && token.match != 0 ? 1 : 0;
+  ++drafted_;
+  unsent_ += setting_->wire.token_bits(token, plan_.uplink);
+}
+
+// With its newest token the draft has ended its text, rightly or not.
+bool DeviceAgent::ends_text() const {
+  const bool right = text_.ends_itself() && matching_ == drafted_ && drafted_ == text_.left();
+  const bool known = drafted_ < verified_ + setting_->trace->depth;
+  return right || (known && is_none(row(drafted_)));
+}
+
+bool DeviceAgent::wants_more(const TraceToken& token) {
+  if (drafted_ >= bound_ || ends_text()) {
+    return false;
+  }
+  return policy_->keep_drafting(
+      {.drafted = drafted_,
+       .last = {.top1_prob = token.top1, .margin = token.margin, .entropy = token.entropy},
+       .max_draft = bound_,
+       .verified = verified_,
+       .in_flight = sent_ - verified_});
+}
+
+void DeviceAgent::draft_for(Seconds begin, Seconds time) {
+  activity_.draft += time;
+  activity_.tx_while_drafting += std::clamp(sending_until_ - begin, Seconds(), time);
+}
+
+// Without pipelining nothing can happen to the device while it drafts.
+void DeviceAgent::draft_at_once(Seconds now) {
+  std::uint32_t rows = 0;
+  const bool alone = plan_.mode == control::RoundMode::kDraftOnly;
+  const std::uint32_t least = alone ? 1 : 0;  // a text that does not grow would not end
+  bound_ = std::max(bound_, least);
+  for (bool more = bound_ > 0; more;) {
+    const TraceToken& token = row(drafted_);
+    if (is_none(token)) {
+      break;
+    }
+    ++rows;
+    if (token.top1 < plan_.min_top1 && drafted_ >= least) {
+      break;
+    }
+    take(token);
+    more = wants_more(token);
+  }
+  closed_ = true;
+  const Seconds time = setting_->profile.draft_time(text_.context(), rows);
+  draft_for(now, time);
+  const EventKind next = alone ? EventKind::kAlone : EventKind::kSend;
+  if (!alone && !setting_->shared_cell) {
+    on_send(now + time);  // nobody else's message can come in between
+  } else {
+    events_->schedule(now + time, next, {.device = number_});
+  }
+}
+
+void DeviceAgent::on_alone(Seconds now) {
+  totals_.unverified += drafted_;
+  finish(now, std::min(drafted_, text_.left()));
+}
+
+void DeviceAgent::on_send(Seconds now) { send_chunk(now, true); }
+
+Seconds DeviceAgent::transmit(Seconds now, Bits payload) {
+  const std::uint64_t size = whole_bytes(payload) + setting_->wire.up_bytes;
+  totals_.up_bytes += size;
+  const Seconds waiting = link_->backlog(link::Direction::kUp, now);
+  const Seconds arrival = link_->send(link::Direction::kUp, now, size);
+  const Seconds sent = link_->backlog(link::Direction::kUp, now);
+  activity_.tx += sent - waiting;
+  sending_until_ = now + sent;
+  // The paper's T has no propagation; its scenarios have links without delay.
+  return arrival;
+}
+
+void DeviceAgent::send_chunk(Seconds now, bool last) {
+  const bool alone = plan_.mode == control::RoundMode::kTargetOnly;
+  const std::uint32_t wanted = std::min(std::max(plan_.burst, 1U), text_.left());
+  const Request request{.device = number_,
+                        .round = totals_.rounds,
+                        .first = sent_,
+                        .count = drafted_ - sent_,
+                        .burst = alone ? wanted : 0,
+                        .last = last};
+  events_->schedule(transmit(now, unsent_), EventKind::kArrival, request);
+  sent_ = drafted_;
+  unsent_ = {};
+  ++outstanding_;
+}
+
+// Drafts the next token if window and chunks in flight allow it.
+void DeviceAgent::pipeline_on(Seconds now) {
+  if (bound_ == 0) {
+    closed_ = true;
+    send_chunk(now, true);
+    return;
+  }
+  const bool full = drafted_ - verified_ >= window_ || outstanding_ >= setting_->max_in_flight;
+  if (!full) {
+    start_token(now);
+  } else if (outstanding_ == 0) {
+    send_chunk(now, false);  // a window smaller than a chunk: the answer must come from somewhere
+  }
+}
+
+void DeviceAgent::start_token(Seconds now) {
+  drafting_ = true;
+  next_token_ = row(drafted_);
+  const Seconds time = setting_->profile.draft_time(text_.context() + drafted_, 1);
+  draft_for(now, time);
+  events_->schedule(now + time, EventKind::kToken, {.device = number_});
+}
+
+void DeviceAgent::on_token(Seconds now) {
+  drafting_ = false;
+  const bool unsure = is_none(next_token_) || next_token_.top1 < plan_.min_top1;
+  if (!unsure) {
+    take(next_token_);
+  }
+  for (std::size_t i = 0; i < unread_; ++i) {
+    if (read(now, inbox_[i], true)) {
+      return;
+    }
+  }
+  unread_ = 0;
+  if (unsure || !wants_more(next_token_)) {
+    closed_ = true;
+    send_chunk(now, true);
+    return;
+  }
+  if (drafted_ - sent_ >= plan_.chunk) {
+    send_chunk(now, false);
+  }
+  pipeline_on(now);
+}
+
+void DeviceAgent::on_answer(Seconds now, const Request& answer) {
+  if (answer.round != totals_.rounds) {
+    return;
+  }
+  if (drafting_) {
+    inbox_[unread_++] = answer;
+    return;
+  }
+  if (!read(now, answer, false) && !closed_) {
+    pipeline_on(now);
+  }
+}
+
+bool DeviceAgent::read(Seconds now, const Request& answer, bool while_drafting) {
+  activity_.rx += answer.receiving;
+  activity_.rx_while_drafting += while_drafting ? answer.receiving : Seconds();
+  edge_wait_ += kNewWait * (answer.queued + answer.others - edge_wait_);
+  ++outcome_.passes;
+  if (plan_.mode == control::RoundMode::kTargetOnly) {
+    ++verified_;
+    if (answer.last) {
+      finish(now, verified_);
+    }
+    return answer.last;
+  }
+  --outstanding_;
+  verified_ += answer.accepted;
+  const bool over = answer.last || answer.rejected();
+  if (over) {
+    outcome_.accepted = verified_;
+    finish(now, std::min(verified_ + 1, text_.left()));
+  }
+  return over;
+}
+
+void DeviceAgent::on_stale(Seconds receiving) {
+  ++totals_.stale;
+  activity_.rx += receiving;
+  activity_.rx_while_drafting += receiving;
+}
+
+// Idle power all the time, and what each activity adds to it.
+energy::PhaseJoules DeviceAgent::energy(Seconds elapsed) const {
+  const energy::DeviceProfile& device = setting_->profile;
+  const Activity& a = activity_;
+  const Seconds busy = a.draft + (a.tx - a.tx_while_drafting) + (a.rx - a.rx_while_drafting);
+  energy::PhaseJoules joules = energy::modelled_energy(
+      device, {.draft = a.draft, .tx = a.tx, .rx = a.rx, .wait = elapsed - busy});
+  joules.tx -= device.wait_power() * a.tx_while_drafting;
+  joules.rx -= device.wait_power() * a.rx_while_drafting;
+  return joules;
+}
+
+void DeviceAgent::finish(Seconds now, std::uint32_t committed) {
+  const Seconds elapsed = now - begin_;
+  const energy::PhaseJoules joules = energy(elapsed);
+  outcome_.drafted = drafted_;
+  outcome_.committed = committed;
+  outcome_.elapsed = elapsed;
+  outcome_.drafting = activity_.draft;
+  outcome_.energy =
+      setting_->accounting == Accounting::kPaper ? joules.paper_accounting() : joules.total();
+  policy_->end_round(outcome_);
+  ++totals_.rounds;
+  totals_.tokens += committed;
+  totals_.drafted += drafted_;
+  totals_.accepted += outcome_.accepted;
+  totals_.passes += outcome_.passes;
+  totals_.elapsed += elapsed;
+  totals_.drafting += activity_.draft;
+  totals_.energy += joules;
+  totals_.round_throughput += elapsed > Seconds() ? committed / elapsed.value() : 0.0;
+  text_.advance(committed);
+}
+
+}  // namespace gelato::sim

@@ -1,0 +1,123 @@
+#include "edge_station.h"
+
+#include <algorithm>
+
+namespace gelato::sim {
+namespace {
+
+// Tokens of a request in a pass: the target reads the last committed token and the draft. A chunk
+// that another follows leaves its last token to that one.
+std::uint32_t pass_tokens(const Request& request) {
+  return request.burst > 0 || request.last ? request.count + 1 : request.count;
+}
+
+}  // namespace
+
+EdgeStation::EdgeStation(const Setting& setting, std::span<DeviceAgent> devices, EventQueue& events)
+    : setting_(&setting), devices_(devices), events_(&events), next_round_(devices.size(), 0) {
+  queue_.reserve(devices.size() * (control::kMaxDraftLength + 1));
+  batch_.reserve(devices.size());
+}
+
+void EdgeStation::on_arrival(Seconds now, const Request& request) {
+  queue_.push_back({request, now});
+  if (!running_) {
+    start_pass(now);
+  }
+}
+
+bool EdgeStation::in_batch(std::uint32_t device) const {
+  return std::any_of(batch_.begin(), batch_.end(),
+                     [device](const Request& r) { return r.device == device; });
+}
+
+void EdgeStation::drop_stale(Seconds now) {
+  const auto is_stale = [&](const Waiting& w) {
+    if (w.request.round >= next_round_[w.request.device]) {
+      return false;
+    }
+    Seconds airtime;
+    download(now, devices_[w.request.device], setting_->wire.down_bytes, airtime);
+    devices_[w.request.device].on_stale(airtime);
+    return true;
+  };
+  queue_.erase(std::remove_if(queue_.begin(), queue_.end(), is_stale), queue_.end());
+}
+
+// The oldest request of each device goes into the pass.
+void EdgeStation::start_pass(Seconds now) {
+  drop_stale(now);
+  batch_.clear();
+  std::uint64_t tokens = 0;
+  const auto joins = [&](const Waiting& w) {
+    if (in_batch(w.request.device)) {
+      return false;
+    }
+    batch_.push_back(w.request);
+    batch_.back().queued = now - w.since;
+    tokens += pass_tokens(w.request);
+    return true;
+  };
+  queue_.erase(std::remove_if(queue_.begin(), queue_.end(), joins), queue_.end());
+  running_ = !batch_.empty();
+  if (!running_) {
+    return;
+  }
+  const Seconds time = setting_->edge.time(tokens);
+  for (Request& request : batch_) {
+    request.others = time - setting_->edge.time(pass_tokens(request));
+  }
+  ++passes_;
+  busy_ += time;
+  events_->schedule(now + time, EventKind::kPass, {});
+}
+
+void EdgeStation::on_pass(Seconds now) {
+  for (const Request& request : batch_) {
+    decide(now, request);
+  }
+  start_pass(now);
+}
+
+void EdgeStation::decide(Seconds now, Request request) {
+  const DeviceAgent& device = devices_[request.device];
+  std::uint64_t bytes = setting_->wire.down_bytes;
+  if (request.burst > 0) {
+    --request.burst;
+    request.last = request.burst == 0;
+    if (!request.last) {
+      queue_.push_back({request, now});
+    }
+  } else {
+    const std::uint32_t matching = device.matching();
+    request.accepted =
+        std::min(matching > request.first ? matching - request.first : 0, request.count);
+    if (request.rejected() && device.uplink() == control::UplinkFormat::kDssd) {
+      bytes += setting_->wire.row_bytes;
+    }
+  }
+  if (request.last || request.rejected()) {
+    next_round_[request.device] = request.round + 1;
+  }
+  answer(now, request, bytes);
+}
+
+Seconds EdgeStation::download(Seconds now, DeviceAgent& device, std::uint64_t bytes,
+                              Seconds& airtime) const {
+  device.count_download(bytes);
+  if (setting_->accounting == Accounting::kPaper) {
+    return now;
+  }
+  link::LinkEmulator& link = device.link();
+  const Seconds waiting = link.backlog(link::Direction::kDown, now);
+  const Seconds arrival = link.send(link::Direction::kDown, now, bytes);
+  airtime = link.backlog(link::Direction::kDown, now) - waiting;
+  return arrival;
+}
+
+void EdgeStation::answer(Seconds now, Request request, std::uint64_t bytes) {
+  const Seconds arrival = download(now, devices_[request.device], bytes, request.receiving);
+  events_->schedule(arrival, EventKind::kAnswer, request);
+}
+
+}  // namespace gelato::sim

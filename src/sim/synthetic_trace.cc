@@ -1,0 +1,127 @@
+#include "gelato/sim/synthetic_trace.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <span>
+#include <vector>
+
+#include "gelato/base/rng.h"
+#include "gelato/control/policy.h"
+
+namespace gelato::sim {
+namespace {
+
+constexpr std::string_view kIid = "iid:";
+constexpr std::string_view kEntropy = "entropy:";
+constexpr double kMostEntropy = 10.0;  // nats; ln 2^16 is 11
+constexpr double kMostDecay = 100.0;
+constexpr std::uint32_t kVocabulary = 151'936;  // of the Qwen2.5 models that GELATO uses
+
+// One drafted token on the target's path, or off it.
+struct Law {
+  double acceptance = 0.0;  // iid; unused if decay > 0
+  double decay = 0.0;
+  double mean_entropy = 0.0;
+
+  TraceToken draw(Rng& rng) const {
+    const double u = rng.uniform();
+    if (decay == 0.0) {
+      const auto p = static_cast<float>(acceptance);
+      return {.entropy = 1.0F - p,
+              .top1 = p,
+              .margin = p,
+              .top_p = 1,
+              .match = static_cast<std::uint8_t>(u < acceptance)};
+    }
+    const double entropy = std::min(-mean_entropy * std::log1p(-rng.uniform()), kMostEntropy);
+    // Of the distributions with this entropy: exp(H) tokens, equally likely.
+    const auto top1 = static_cast<float>(std::exp(-entropy));
+    return {.entropy = static_cast<float>(entropy),
+            .top1 = top1,
+            .margin = 0.0F,
+            .top_p = static_cast<std::uint16_t>(std::ceil(std::exp(entropy))),
+            .match = static_cast<std::uint8_t>(u < std::exp(-decay * entropy))};
+  }
+};
+
+// `out.size()` numbers, separated by commas.
+bool read_numbers(std::string_view text, std::span<double> out) {
+  const char* at = text.data();
+  const char* const end = text.data() + text.size();
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (i > 0 && (at == end || *at++ != ',')) {
+      return false;
+    }
+    const auto [next, error] = std::from_chars(at, end, out[i]);
+    if (error != std::errc() || !std::isfinite(out[i])) {
+      return false;
+    }
+    at = next;
+  }
+  return at == end;
+}
+
+Result<Law> parse_law(std::string_view text) {
+  Law law;
+  std::array<double, 2> values{};
+  if (text.starts_with(kIid) &&
+      read_numbers(text.substr(kIid.size()), std::span(values).first(1)) && values[0] >= 0.0 &&
+      values[0] <= 1.0) {
+    law.acceptance = values[0];
+    return law;
+  }
+  if (text.starts_with(kEntropy) && read_numbers(text.substr(kEntropy.size()), values) &&
+      values[0] > 0.0 && values[0] <= kMostDecay && values[1] > 0.0 && values[1] <= kMostEntropy) {
+    law.decay = values[0];
+    law.mean_entropy = values[1];
+    return law;
+  }
+  return fail(ErrorCode::kInvalidArgument,
+              fmt::format("a synthetic trace is iid:P with P from 0 to 1, or entropy:DECAY,MEAN "
+                          "with DECAY above 0 and at most {} and MEAN above 0 and at most {} nats",
+                          kMostDecay, kMostEntropy));
+}
+
+}  // namespace
+
+bool is_synthetic(std::string_view text) {
+  return text.starts_with(kIid) || text.starts_with(kEntropy);
+}
+
+Result<DraftTrace> make_synthetic_trace(std::string_view text, std::uint64_t seed,
+                                        std::uint32_t positions, std::uint32_t depth) {
+  const auto law = parse_law(text);
+  if (!law) {
+    return fail(law.error());
+  }
+  Rng rng(seed, "sim/trace");
+  std::vector<TraceToken> path;  // the draft model's next row at every position
+  path.reserve(positions);
+  for (std::uint32_t i = 0; i < positions; ++i) {
+    path.push_back(law->draw(rng));
+  }
+  DraftTrace trace;
+  trace.machine = "synthetic " + std::string(text);
+  trace.target = trace.draft = trace.machine;
+  trace.vocabulary = kVocabulary;
+  trace.depth = depth;
+  trace.top_p = 1.0;
+  trace.prompts.push_back({.id = std::string(text), .set = "synthetic", .positions = positions});
+  trace.target_tokens.assign(positions, 0);
+  trace.tokens.reserve(std::size_t{positions} * depth);
+  for (std::uint32_t i = 0; i < positions; ++i) {
+    bool on_path = true;
+    for (std::uint32_t j = 0; j < depth; ++j) {
+      const bool inside = i + j < positions;
+      trace.tokens.push_back(on_path && inside ? path[i + j] : law->draw(rng));
+      trace.tokens.back().match &= static_cast<std::uint8_t>(inside);
+      on_path = on_path && trace.tokens.back().match != 0;
+    }
+  }
+  return trace;
+}
+
+}  // namespace gelato::sim

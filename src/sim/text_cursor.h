@@ -1,0 +1,77 @@
+// Where in the trace a device is.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "gelato/sim/draft_trace.h"
+
+namespace gelato::sim {
+
+// Walks over the texts of some prompts, again and again. At least one prompt, none without
+// positions; the trace outlives the cursor.
+class TextCursor {
+ public:
+  TextCursor(const DraftTrace& trace, std::vector<std::uint32_t> prompts, std::size_t first)
+      : trace_(&trace), prompts_(std::move(prompts)), prompt_(first % prompts_.size()) {
+    open();
+  }
+
+  // Committed tokens so far, prompt included: L.
+  [[nodiscard]] std::uint32_t context() const { return prompt_tokens_ + done_; }
+  // Tokens until the text ends.
+  [[nodiscard]] std::uint32_t left() const { return positions_ - done_; }
+  // The target ends the text itself; else a limit does.
+  [[nodiscard]] bool ends_itself() const { return ended_; }
+  // Longest useful draft here: one token less than may still be committed.
+  [[nodiscard]] std::uint32_t room() const {
+    return ended_ ? std::numeric_limits<std::uint32_t>::max() : left() - 1;
+  }
+  // Row `depth` of the draft model's continuation `ahead` tokens further on.
+  // Preconditions: ahead < left(), depth < trace depth.
+  [[nodiscard]] const TraceToken& row(std::uint32_t ahead, std::uint32_t depth) const {
+    return trace_->tokens[(place_ + ahead) * trace_->depth + depth];
+  }
+
+  // How many drafted tokens would be accepted, up to `most`: along the target's text the first row
+  // of every position is the draft model's own next row.
+  [[nodiscard]] std::uint32_t foresee(std::uint32_t most) const {
+    std::uint32_t count = 0;
+    while (count < most && count < left() && row(count, 0).match != 0) {
+      ++count;
+    }
+    return count;
+  }
+
+  void advance(std::uint32_t tokens) {
+    done_ += tokens;
+    place_ += tokens;
+    if (done_ >= positions_) {
+      prompt_ = prompt_ + 1 < prompts_.size() ? prompt_ + 1 : 0;
+      open();
+    }
+  }
+
+ private:
+  void open() {
+    const TracePrompt& prompt = trace_->prompts[prompts_[prompt_]];
+    prompt_tokens_ = prompt.prompt_tokens;
+    positions_ = prompt.positions;
+    ended_ = prompt.ended;
+    place_ = prompt.first;
+    done_ = 0;
+  }
+
+  const DraftTrace* trace_;
+  std::vector<std::uint32_t> prompts_;
+  std::size_t prompt_;
+  std::size_t place_ = 0;
+  std::uint32_t prompt_tokens_ = 0;
+  std::uint32_t positions_ = 0;
+  std::uint32_t done_ = 0;
+  bool ended_ = false;
+};
+
+}  // namespace gelato::sim
