@@ -11,6 +11,7 @@ int demo_command(const std::vector<std::string>& arguments);
 int bench_command(const std::vector<std::string>& arguments);
 int device_command(const std::vector<std::string>& arguments);
 int edge_command(const std::vector<std::string>& arguments);
+int sim_command(const std::vector<std::string>& arguments);
 int doctor_command(const std::vector<std::string>& arguments);
 
 }  // namespace gelato::cli

@@ -25,6 +25,7 @@ const std::array kCommands = {
     Command{"demo", "the bundled models on three prompts, target alone and speculative",
             gelato::cli::demo_command},
     Command{"bench", "measured comparisons: gelato bench local", gelato::cli::bench_command},
+    Command{"sim", "replay traces through policies, links and devices", gelato::cli::sim_command},
     Command{"doctor", "what works on this machine", gelato::cli::doctor_command},
 };
 
