@@ -9,6 +9,7 @@
 
 #include "gelato/control/adaedl.h"
 #include "gelato/control/fixed_policies.h"
+#include "gelato/control/gelato.h"
 #include "gelato/control/gelato_paper.h"
 #include "gelato/control/goodput.h"
 #include "gelato/control/p_min.h"
@@ -20,9 +21,9 @@
 namespace gelato::control {
 namespace {
 
-constexpr std::array kKinds{&kStatic,    &kPMin, &kAdaEdl,      &kSvip, &kSpecDecPpThreshold,
-                            &kGoodput,   &kUcb,  &kGelatoPaper, &kDssd, &kEdgeOnly,
-                            &kDeviceOnly};
+constexpr std::array kKinds{&kStatic,   &kPMin,      &kAdaEdl,      &kSvip,   &kSpecDecPpThreshold,
+                            &kGoodput,  &kUcb,       &kGelatoPaper, &kGelato, &kDssd,
+                            &kEdgeOnly, &kDeviceOnly};
 
 std::string all_names() {
   std::string out;

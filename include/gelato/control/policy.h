@@ -106,6 +106,8 @@ struct RoundOutcome {
   Joules energy{};     // device, the whole round; 0 if there is no meter
 };
 
+struct Why;  // why.h
+
 // Decides draft lengths. One object per generation; called from one thread, in the order
 // begin_round, keep_drafting*, end_round. Implementations must return legal decisions whatever
 // finite or non-finite numbers they are fed, and must not allocate per token.
@@ -120,6 +122,9 @@ class Policy {
   virtual void end_round(const RoundOutcome& outcome) = 0;
   // The policy string that recreates this policy, parameters included.
   [[nodiscard]] virtual std::string name() const = 0;
+  // Why it decided as it did so far; null from a policy that keeps no such account. Owned by the
+  // policy, good until its next call.
+  [[nodiscard]] virtual const Why* why() const { return nullptr; }
 };
 
 // Creates a policy from its string, NAME or NAME:PARAMETER. Names, parameters and their ranges are

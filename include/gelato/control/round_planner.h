@@ -1,0 +1,124 @@
+// Which way to do the next round: lets the target write, sends one draft, or pipelines, with the
+// lengths that promise the most priced tokens per second. The heart of policy `gelato`; derivation
+// in docs/modules/control.md.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "gelato/control/policy.h"
+#include "gelato/control/prices.h"
+#include "gelato/control/round_forecast.h"
+#include "gelato/control/stopping_rule.h"
+#include "gelato/control/survival_curve.h"
+#include "gelato/control/why.h"
+
+namespace gelato::control {
+
+// A decided round.
+struct RoundChoice {
+  Way way = Way::kDraft;
+  std::uint32_t length = 0;  // tokens drafted at most, or asked of the target
+  Pipeline line;             // chunk 0 unless Way::kPipeline
+  RoundForecast round;
+  double rate = 0.0;   // priced tokens per second
+  double doubt = 0.0;  // standard error of the rate, relative
+};
+
+// What may be planned.
+struct PlanLimits {
+  std::uint32_t max_draft = kMaxDraftLength;  // >= 1
+  std::uint32_t in_flight = 1;                // chunks
+  bool modes = true;                          // false: always a draft, pipelined or not
+  friend bool operator==(const PlanLimits&, const PlanLimits&) = default;
+};
+
+// Rounds of one way, played on drafts as they came: sums with forgetting, a slow one that is
+// believed, and a fast one that overrules it when the two differ by more than chance.
+class WayLedger {
+ public:
+  void clear() { *this = {}; }
+  void add(const RoundForecast& round, const Prices& prices);
+  // Time goes by without news.
+  void age();
+  [[nodiscard]] bool empty() const { return slow_.rounds == 0.0; }
+  // Mean of a round, and the relative standard error of its worth per second.
+  [[nodiscard]] RoundForecast mean() const;
+  [[nodiscard]] double doubt() const;
+
+ private:
+  struct Tally {
+    double rounds = 0.0;
+    RoundForecast sum{.tokens = 0.0, .time = {}, .energy = {}};
+    double square = 0.0;  // of what a round was worth beyond the price of its time
+    void add(const RoundForecast& round, double beyond, double memory);
+  };
+  Tally slow_;
+  Tally fast_;
+};
+
+// One per generation, one thread. Does not allocate.
+class RoundPlanner {
+ public:
+  // The best round at these costs and prices. Leaving the present way needs a margin.
+  // Precondition: `cost` went through usable().
+  const RoundChoice& choose(const CostEstimate& cost, const SurvivalCurve& curve,
+                            const PlanLimits& limits, const Prices& prices);
+
+  // A round drafted tokens that were predicted to be accepted so.
+  void observe(std::span<const float> draft, const SurvivalCurve& curve);
+  // A round of this way was forecast so, knowing its verdict, and turned out so.
+  void learn(Way way, const RoundForecast& forecast, const RoundForecast& turned_out);
+
+  // The least of its kind that any way is expected to need.
+  [[nodiscard]] Joules least_per_token() const { return least_per_token_; }
+  [[nodiscard]] Watts least_power() const { return least_power_; }
+  [[nodiscard]] Joules least_per_round() const { return least_per_round_; }
+
+ private:
+  // Forecasts of one quantity and what came of them, sums with forgetting.
+  struct Experience {
+    double rounds = 0.0;
+    double forecast = 0.0;
+    double turned_out = 0.0;
+    void add(double expected, double got, double memory);
+    // By what a forecast is to be corrected.
+    [[nodiscard]] double factor(double prior_rounds) const;
+  };
+
+  [[nodiscard]] bool changed(const CostEstimate& cost, const PlanLimits& limits) const;
+  void replay(Way way, const SurvivalCurve& curve);
+  void lay(const SurvivalCurve& curve);
+  [[nodiscard]] Pipeline best_line(const SurvivalCurve& curve) const;
+  void start_anew(const SurvivalCurve& curve);
+  void weigh(Way way);
+  void weigh_all();
+  [[nodiscard]] RoundForecast corrected(Way way, const RoundForecast& raw) const;
+  [[nodiscard]] bool hopeless() const;
+  Way settle();
+  [[nodiscard]] RoundChoice& of(Way way) { return choices_[static_cast<std::size_t>(way)]; }
+  [[nodiscard]] WayLedger& ledger(Way way) { return ledgers_[static_cast<std::size_t>(way)]; }
+  [[nodiscard]] StoppingRule rule(const Pipeline& line, const SurvivalCurve& curve) const;
+
+  DraftMemory memory_;
+  std::array<Experience, kWays> time_{};
+  std::array<Experience, kWays> energy_{};
+  Experience accepted_;  // tokens of rounds with a draft
+  Experience written_;   // tokens of bursts
+  std::array<WayLedger, kWays> ledgers_{};
+  std::array<RoundChoice, kWays> choices_{};
+  // What the ledgers were written for.
+  CostEstimate cost_;
+  PlanLimits limits_;
+  Prices prices_;
+  Way way_ = Way::kDraft;
+  std::uint32_t rounds_ = 0;  // all
+  std::uint32_t in_way_ = 0;  // since the way was taken
+  std::uint32_t wait_ = 0;    // bursts until a draft is tried again
+  Joules least_per_token_;
+  Watts least_power_;
+  Joules least_per_round_;
+};
+
+}  // namespace gelato::control

@@ -1,0 +1,344 @@
+#include "gelato/control/round_planner.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "gelato/control/round_estimate.h"
+
+namespace gelato::control {
+namespace {
+
+// A way is left for one that promises 2 % more: forecasts waver by about a percent, and two equal
+// ways are not to alternate.
+constexpr double kMargin = 1.02;
+// The same for the layout of a pipeline, where a change costs nothing but steadiness.
+constexpr double kLineMargin = 1.02;
+// Rounds that the slow and the fast sums remember. The worth of a round varies by about 40 %: the
+// slow one knows its mean to 2 %, the fast one sees a change of 25 % within 30 rounds.
+constexpr double kSlow = 1.0 - 1.0 / 400.0;
+constexpr double kFast = 1.0 - 1.0 / 24.0;
+// The fast sum overrules the slow one if they differ by so many of its standard errors.
+constexpr double kSurprise = 3.5;
+// Standard errors that are granted to a way that drafts against letting the target write: what is
+// not known is tried, what is known to be worse is not.
+constexpr double kOptimism = 0.7;
+// Experience of a round 60 rounds ago counts 1/e; a way not tried yet is believed as if 6 rounds
+// had turned out as forecast.
+constexpr double kMemory = 1.0 - 1.0 / 60.0;
+constexpr double kPriorRounds = 6.0;
+// Acceptance is corrected as seen over so many rounds, a verdict being so much luckier than a
+// clock.
+constexpr double kLuck = 1.0 - 1.0 / 300.0;
+constexpr double kPriorLuck = 10.0;
+// Corrections beyond this are not believed.
+constexpr double kLargestCorrection = 128.0;
+// Layouts are compared every so many rounds, and at once if a cost changes by this factor.
+constexpr std::uint32_t kEvery = 8;
+constexpr double kChange = 1.1;
+// Nothing but drafts in the first rounds, unless even this acceptance would not make them pay.
+constexpr std::uint32_t kFirstRounds = 8;
+constexpr double kHope = 0.95;
+// While the target writes, nothing is learned about drafts. After this many bursts some are tried,
+// then after twice as many, up to the second number; but not after more than the first while they
+// are expected to earn this share of what the target alone does. Either way tries cost below 1 %.
+constexpr std::uint32_t kFirstTry = 8;
+constexpr std::uint32_t kLastTry = 64;
+constexpr double kNear = 0.8;
+constexpr std::uint32_t kTries = 6;
+// Chunks that are worth a look; between them throughput changes by less than the margin.
+constexpr std::array<std::uint32_t, 10> kChunks{1, 2, 3, 4, 6, 8, 12, 16, 24, 32};
+
+double correction(double forecast, double turned_out, double rounds, double prior_rounds) {
+  if (!(rounds > 0.0) || !(forecast > 0.0)) {
+    return 1.0;
+  }
+  const double prior = prior_rounds * forecast / rounds;
+  return std::clamp((prior + turned_out) / (prior + forecast), 1.0 / kLargestCorrection,
+                    kLargestCorrection);
+}
+
+// Whether one is the other within kChange; what is unknown equals only itself.
+bool alike(double a, double b) { return a <= kChange * b && b <= kChange * a; }
+
+bool alike(const CostEstimate& a, const CostEstimate& b) {
+  const auto near = [](auto x, auto y) { return alike(x.value(), y.value()); };
+  return near(a.draft_token, b.draft_token) && near(a.round_trip, b.round_trip) &&
+         near(a.uplink, b.uplink) && near(verify_time(a, 4), verify_time(b, 4)) &&
+         near(a.draft_token_energy, b.draft_token_energy) && near(a.wait_power, b.wait_power);
+}
+
+}  // namespace
+
+void WayLedger::Tally::add(const RoundForecast& round, double beyond, double memory) {
+  rounds = memory * rounds + 1.0;
+  sum.tokens = memory * sum.tokens + round.tokens;
+  sum.time = memory * sum.time + round.time;
+  sum.energy = memory * sum.energy + round.energy;
+  square = memory * square + beyond * beyond;
+}
+
+void WayLedger::add(const RoundForecast& round, const Prices& prices) {
+  const double beyond = prices.value(round) - prices.per_second * round.time.value();
+  slow_.add(round, beyond, kSlow);
+  fast_.add(round, beyond, kFast);
+  const double slow = slow_.sum.tokens / slow_.sum.time.value();
+  const double fast = fast_.sum.tokens / fast_.sum.time.value();
+  const double chance = std::sqrt(fast_.square) / fast_.sum.tokens;
+  if (fast_.rounds > 12.0 && std::abs(fast / slow - 1.0) > kSurprise * chance) {
+    slow_ = fast_;
+  }
+}
+
+void WayLedger::age() {
+  // What is not looked at is forgotten, down to so many rounds.
+  if (slow_.rounds > 1.0 / (1.0 - kFast)) {
+    slow_.rounds *= kSlow;
+    slow_.sum.tokens *= kSlow;
+    slow_.sum.time *= kSlow;
+    slow_.sum.energy *= kSlow;
+    slow_.square *= kSlow;
+  }
+}
+
+RoundForecast WayLedger::mean() const {
+  const double n = std::max(slow_.rounds, 1.0);
+  return {
+      .tokens = slow_.sum.tokens / n, .time = slow_.sum.time / n, .energy = slow_.sum.energy / n};
+}
+
+double WayLedger::doubt() const {
+  return slow_.rounds > 1.0 ? std::sqrt(slow_.square) / slow_.sum.tokens : 1.0;
+}
+
+void RoundPlanner::Experience::add(double expected, double got, double memory) {
+  rounds = memory * rounds + 1.0;
+  forecast = memory * forecast + expected;
+  turned_out = memory * turned_out + got;
+}
+
+double RoundPlanner::Experience::factor(double prior_rounds) const {
+  return correction(forecast, turned_out, rounds, prior_rounds);
+}
+
+RoundForecast RoundPlanner::corrected(Way way, const RoundForecast& raw) const {
+  const auto i = static_cast<std::size_t>(way);
+  const double tokens = way == Way::kBurst ? written_.factor(1.0) : accepted_.factor(kPriorLuck);
+  return {.tokens = raw.tokens * tokens,
+          .time = raw.time * time_[i].factor(kPriorRounds),
+          .energy = raw.energy * energy_[i].factor(kPriorRounds)};
+}
+
+StoppingRule RoundPlanner::rule(const Pipeline& line, const SurvivalCurve& curve) const {
+  return {cost_, prices_, line, curve.acceptance(line.chunk)};
+}
+
+void RoundPlanner::weigh(Way way) {
+  RoundChoice& choice = of(way);
+  choice.way = way;
+  choice.length = limits_.max_draft;
+  choice.round = corrected(way, ledger(way).mean());
+  choice.rate = prices_.value(choice.round) / choice.round.time.value();
+  choice.doubt = ledger(way).doubt();
+}
+
+// The drafts of the last rounds, played anew.
+void RoundPlanner::replay(Way way, const SurvivalCurve& curve) {
+  ledger(way).clear();
+  const Pipeline& line = of(way).line;
+  const StoppingRule stops = rule(line, curve);
+  if (memory_.size() == 0) {
+    ledger(way).add(forecast_draft(cost_, {}, curve, line, stops, limits_.max_draft), prices_);
+  }
+  for (std::size_t i = 0; i < memory_.size(); ++i) {
+    ledger(way).add(forecast_draft(cost_, memory_.draft(i), curve, line, stops, limits_.max_draft),
+                    prices_);
+  }
+}
+
+// Windows of whole chunks, from two up to the one that keeps the device busy until the verdict; on
+// the mean acceptance alone. chunk 0 if there is no room for two chunks.
+Pipeline RoundPlanner::best_line(const SurvivalCurve& curve) const {
+  Pipeline best;
+  double best_rate = -std::numeric_limits<double>::infinity();
+  for (const std::uint32_t chunk : kChunks) {
+    const std::uint32_t most = std::min(limits_.in_flight, limits_.max_draft / chunk);
+    for (std::uint32_t chunks = 2; chunks <= most; chunks += (chunks + 1) / 2) {
+      const Pipeline line = lay_pipeline(cost_, chunk, chunks * chunk);
+      const RoundForecast round =
+          forecast_draft(cost_, {}, curve, line, rule(line, curve), limits_.max_draft);
+      const double rate = prices_.value(round) / round.time.value();
+      if (rate > best_rate) {
+        best_rate = rate;
+        best = line;
+      }
+      if (line.first <= chunks * line.step * 0.999) {
+        break;  // the window does not hold anything up
+      }
+    }
+  }
+  return best;
+}
+
+void RoundPlanner::lay(const SurvivalCurve& curve) {
+  RoundChoice& choice = of(Way::kPipeline);
+  const Pipeline line = best_line(curve);
+  const bool same = choice.line.chunk == line.chunk && choice.line.window == line.window;
+  if (same || line.chunk == 0) {
+    return;
+  }
+  const RoundChoice before = choice;
+  const WayLedger kept = ledger(Way::kPipeline);
+  if (before.line.chunk > 0) {
+    replay(Way::kPipeline, curve);
+    weigh(Way::kPipeline);
+  }
+  const double rate = choice.rate;
+  choice.line = line;
+  replay(Way::kPipeline, curve);
+  weigh(Way::kPipeline);
+  if (before.line.chunk > 0 && choice.rate < kLineMargin * rate) {
+    choice = before;
+    ledger(Way::kPipeline) = kept;
+  }
+}
+
+bool RoundPlanner::changed(const CostEstimate& cost, const PlanLimits& limits) const {
+  return rounds_ == 1 || !(limits == limits_) || !alike(cost, cost_);
+}
+
+// The ledgers of new costs, and the price of time with them: Dinkelbach's iteration, from what the
+// best fixed length would earn.
+void RoundPlanner::start_anew(const SurvivalCurve& curve) {
+  const auto fixed = [&](std::uint32_t length) {
+    return tokens_per_second(curve.tokens(length), round_time(cost_, length));
+  };
+  prices_.per_second = fixed(best_length(0, limits_.max_draft, fixed));
+  constexpr int kIterations = 2;
+  for (int i = 0; i < kIterations; ++i) {
+    of(Way::kPipeline).line = limits_.in_flight > 1 ? best_line(curve) : Pipeline{};
+    replay(Way::kDraft, curve);
+    if (of(Way::kPipeline).line.chunk > 0) {
+      replay(Way::kPipeline, curve);
+    }
+    weigh_all();
+    const auto best = std::max_element(choices_.begin(), choices_.end(),
+                                       [](auto& a, auto& b) { return a.rate < b.rate; });
+    prices_.per_second = std::max(best->rate, 0.0);
+  }
+}
+
+void RoundPlanner::weigh_all() {
+  weigh(Way::kDraft);
+  if (of(Way::kPipeline).line.chunk > 0) {
+    weigh(Way::kPipeline);
+  } else {
+    of(Way::kPipeline).rate = -std::numeric_limits<double>::infinity();
+  }
+  RoundChoice& burst = of(Way::kBurst);
+  burst.way = Way::kBurst;
+  burst.length = std::min(limits_.max_draft + 1, kMaxDraftLength);
+  burst.round = corrected(Way::kBurst, forecast_burst(cost_, burst.length));
+  burst.rate = prices_.value(burst.round) / burst.round.time.value();
+  if (!limits_.modes) {
+    burst.rate = -std::numeric_limits<double>::infinity();
+  }
+  of(Way::kAlone).rate = -std::numeric_limits<double>::infinity();
+}
+
+const RoundChoice& RoundPlanner::choose(const CostEstimate& cost, const SurvivalCurve& curve,
+                                        const PlanLimits& limits, const Prices& prices) {
+  ++rounds_;
+  prices_ = prices;
+  if (changed(cost, limits)) {
+    cost_ = cost;
+    limits_ = limits;
+    start_anew(curve);
+  } else if (limits.in_flight > 1 && rounds_ % kEvery == 0) {
+    lay(curve);
+  }
+  weigh_all();
+  constexpr double kInf = std::numeric_limits<double>::infinity();
+  least_per_token_ = Joules(kInf);
+  least_power_ = Watts(kInf);
+  least_per_round_ = Joules(kInf);
+  for (const RoundChoice& choice : choices_) {
+    if (std::isfinite(choice.rate)) {
+      least_per_token_ = std::min(least_per_token_, choice.round.energy / choice.round.tokens);
+      least_power_ = std::min(least_power_, choice.round.energy / choice.round.time);
+      least_per_round_ = std::min(least_per_round_, choice.round.energy);
+    }
+  }
+  return of(settle());
+}
+
+// Whether even nearly perfect drafts would earn less than letting the target write.
+bool RoundPlanner::hopeless() const {
+  const auto rate = [&](std::uint32_t length) {
+    return tokens_per_second(expected_tokens(kHope, length), round_time(cost_, length));
+  };
+  const RoundForecast& written = choices_[static_cast<std::size_t>(Way::kBurst)].round;
+  return rate(best_length(0, limits_.max_draft, rate)) <
+         tokens_per_second(written.tokens, written.time);
+}
+
+Way RoundPlanner::settle() {
+  const auto rate = [this](Way way) {
+    const RoundChoice& choice = of(way);
+    const double granted = way == Way::kBurst ? 0.0 : kOptimism * std::min(choice.doubt, 1.0);
+    return choice.rate > 0.0 ? choice.rate * (1.0 + granted) : choice.rate;
+  };
+  const Way drafting =
+      of(Way::kPipeline).rate > of(Way::kDraft).rate ? Way::kPipeline : Way::kDraft;
+  Way leader = way_;
+  for (const Way way : {Way::kDraft, Way::kPipeline, Way::kBurst}) {
+    leader = rate(way) > rate(leader) ? way : leader;
+  }
+  if (leader == Way::kBurst && rounds_ <= kFirstRounds && !hopeless()) {
+    leader = drafting;
+  }
+  const double kept = rate(way_) > 0.0 ? kMargin * rate(way_) : rate(way_);
+  if (leader != way_ && rate(leader) > kept) {
+    wait_ = kFirstTry;
+    in_way_ = 0;
+    way_ = leader;
+  }
+  if (way_ != Way::kBurst) {
+    return way_;
+  }
+  ledger(Way::kDraft).age();
+  ledger(Way::kPipeline).age();
+  const bool near = of(drafting).rate > kNear * of(Way::kBurst).rate;
+  if (++in_way_ <= wait_) {
+    return way_;
+  }
+  if (in_way_ >= wait_ + (near ? kTries : 1)) {
+    wait_ = near ? kFirstTry : std::min(2 * wait_, kLastTry);
+    in_way_ = 0;
+  }
+  return drafting;
+}
+
+void RoundPlanner::observe(std::span<const float> draft, const SurvivalCurve& curve) {
+  memory_.add(draft);
+  for (const Way way : {Way::kDraft, Way::kPipeline}) {
+    const Pipeline& line = of(way).line;
+    if (!ledger(way).empty()) {
+      ledger(way).add(
+          forecast_draft(cost_, draft, curve, line, rule(line, curve), limits_.max_draft), prices_);
+    }
+  }
+}
+
+void RoundPlanner::learn(Way way, const RoundForecast& forecast, const RoundForecast& turned_out) {
+  const auto i = static_cast<std::size_t>(way);
+  time_[i].add(forecast.time.value(), turned_out.time.value(), kMemory);
+  energy_[i].add(forecast.energy.value(), turned_out.energy.value(), kMemory);
+  if (way == Way::kBurst) {
+    written_.add(forecast.tokens, turned_out.tokens, kMemory);
+  } else {
+    accepted_.add(forecast.tokens, turned_out.tokens, kLuck);
+  }
+}
+
+}  // namespace gelato::control
