@@ -38,14 +38,21 @@ constexpr std::uint32_t kEvery = 8;
 constexpr double kChange = 1.1;
 // Nothing but drafts in the first rounds, unless even this acceptance would not make them pay.
 constexpr std::uint32_t kFirstRounds = 8;
-constexpr double kHope = 0.95;
-// While the target writes, nothing is learned about drafts. After this many bursts some are tried,
-// then after twice as many, up to the second number; but not after more than the first while they
-// are expected to earn this share of what the target alone does. Either way tries cost below 1 %.
-constexpr std::uint32_t kFirstTry = 8;
+constexpr double kHope = 0.93;
+// While the target writes, nothing is learned about drafts. After this many bursts a few are tried,
+// then after twice as many, up to the last number; but not after more than the middle one while
+// they are expected to earn this share of what the target alone does. In the long run tries cost
+// below 1 %.
+constexpr std::uint32_t kFirstTry = 2;
+constexpr std::uint32_t kNearTry = 8;
 constexpr std::uint32_t kLastTry = 64;
-constexpr double kNear = 0.8;
+constexpr double kNear = 0.75;
 constexpr std::uint32_t kTries = 6;
+constexpr std::uint32_t kFarTries = 2;
+// After so many drafts those are forgotten that were predicted before the predictor knew the pair:
+// all but the last few.
+constexpr std::uint32_t kLearned = 20;
+constexpr std::size_t kTrusted = 12;
 // Chunks that are worth a look; between them throughput changes by less than the margin.
 constexpr std::array<std::uint32_t, 10> kChunks{1, 2, 3, 4, 6, 8, 12, 16, 24, 32};
 
@@ -299,7 +306,7 @@ Way RoundPlanner::settle() {
   }
   const double kept = rate(way_) > 0.0 ? kMargin * rate(way_) : rate(way_);
   if (leader != way_ && rate(leader) > kept) {
-    wait_ = kFirstTry;
+    wait_ = hopeless() ? kLastTry : kFirstTry;
     in_way_ = 0;
     way_ = leader;
   }
@@ -312,8 +319,8 @@ Way RoundPlanner::settle() {
   if (++in_way_ <= wait_) {
     return way_;
   }
-  if (in_way_ >= wait_ + (near ? kTries : 1)) {
-    wait_ = near ? kFirstTry : std::min(2 * wait_, kLastTry);
+  if (in_way_ >= wait_ + (near ? kTries : kFarTries)) {
+    wait_ = std::min(2 * wait_, near ? kNearTry : kLastTry);
     in_way_ = 0;
   }
   return drafting;
@@ -321,6 +328,14 @@ Way RoundPlanner::settle() {
 
 void RoundPlanner::observe(std::span<const float> draft, const SurvivalCurve& curve) {
   memory_.add(draft);
+  if (++observed_ == kLearned) {
+    memory_.keep(kTrusted);
+    replay(Way::kDraft, curve);
+    if (of(Way::kPipeline).line.chunk > 0) {
+      replay(Way::kPipeline, curve);
+    }
+    return;
+  }
   for (const Way way : {Way::kDraft, Way::kPipeline}) {
     const Pipeline& line = of(way).line;
     if (!ledger(way).empty()) {

@@ -103,6 +103,9 @@ class Timeline {
     return plan;
   }
 
+  // Since the last play() of several rounds began.
+  [[nodiscard]] const Played& total() const { return total_; }
+
   Played play(std::uint64_t rounds) {
     total_ = {};
     for (std::uint64_t i = 0; i < rounds; ++i) {

@@ -25,9 +25,13 @@ class DraftMemory {
 
   // Predictions for the tokens of one draft, in order.
   void add(std::span<const float> draft);
+  // Forgets all but the last `n`.
+  void keep(std::size_t n) { size_ = n < size_ ? n : size_; }
   [[nodiscard]] std::size_t size() const { return size_; }
+  // The i-th, oldest first.
   [[nodiscard]] std::span<const float> draft(std::size_t i) const {
-    return {tokens_[i].data(), length_[i]};
+    const std::size_t at = (next_ + kDrafts - size_ + i) % kDrafts;
+    return {tokens_[at].data(), length_[at]};
   }
 
  private:

@@ -113,9 +113,10 @@ class RoundPlanner {
   PlanLimits limits_;
   Prices prices_;
   Way way_ = Way::kDraft;
-  std::uint32_t rounds_ = 0;  // all
-  std::uint32_t in_way_ = 0;  // since the way was taken
-  std::uint32_t wait_ = 0;    // bursts until a draft is tried again
+  std::uint32_t rounds_ = 0;    // all
+  std::uint32_t observed_ = 0;  // drafts
+  std::uint32_t in_way_ = 0;    // since the way was taken
+  std::uint32_t wait_ = 0;      // bursts until a draft is tried again
   Joules least_per_token_;
   Watts least_power_;
   Joules least_per_round_;
