@@ -12,6 +12,7 @@ int bench_command(const std::vector<std::string>& arguments);
 int device_command(const std::vector<std::string>& arguments);
 int edge_command(const std::vector<std::string>& arguments);
 int sim_command(const std::vector<std::string>& arguments);
+int trace_command(const std::vector<std::string>& arguments);
 int doctor_command(const std::vector<std::string>& arguments);
 
 }  // namespace gelato::cli

@@ -26,6 +26,8 @@ const std::array kCommands = {
             gelato::cli::demo_command},
     Command{"bench", "measured comparisons: gelato bench local", gelato::cli::bench_command},
     Command{"sim", "replay traces through policies, links and devices", gelato::cli::sim_command},
+    Command{"trace", "record and inspect what the draft proposes: gelato trace record",
+            gelato::cli::trace_command},
     Command{"doctor", "what works on this machine", gelato::cli::doctor_command},
 };
 

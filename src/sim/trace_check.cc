@@ -15,6 +15,9 @@ tl::unexpected<Error> breaks(fmt::format_string<Args...> text, Args&&... args) {
   return fail(ErrorCode::kCorrupt, fmt::format(text, std::forward<Args>(args)...));
 }
 
+// ln 2^32, rounded up: no vocabulary has more.
+constexpr float kMaxEntropy = 23.0F;
+
 bool is_time(Seconds time) { return std::isfinite(time.value()) && time >= Seconds(0); }
 bool is_probability(float x) { return x >= 0.0F && x <= 1.0F; }
 
@@ -61,7 +64,7 @@ bool is_row(const TraceToken& token) {
   if (token.top_p == 0) {
     return token == TraceToken{};
   }
-  return std::isfinite(token.entropy) && token.entropy >= 0.0F && is_probability(token.top1) &&
+  return token.entropy >= 0.0F && token.entropy <= kMaxEntropy && is_probability(token.top1) &&
          is_probability(token.margin) && token.match <= 1;
 }
 
