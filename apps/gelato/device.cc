@@ -9,6 +9,7 @@
 
 #include "gelato/cli.h"
 #include "gelato/commands.h"
+#include "gelato/energy_options.h"
 #include "gelato/generation.h"
 #include "gelato/model_options.h"
 #include "gelato/remote_options.h"
@@ -23,6 +24,7 @@ struct DeviceFlags {
   RemoteFlags remote;
   GenerationFlags generation;
   TextFlags text;
+  EnergyFlags energy;
   std::string policy = kDefaultPolicy;
 };
 
@@ -114,7 +116,8 @@ class Turns {
     if (flags_->text.quiet) {
       return;
     }
-    std::string text = summary_line(stats) + "\n" + usage_line(session_->usage()) + "\n";
+    std::string text = summary_line(stats) + "\n" + usage_line(session_->usage()) + "\n" +
+                       energy_text(options_->energy, stats.tokens) + pace_text(options_->pace);
     if (stats.unverified > 0) {
       text += fmt::format(
           "{} of {} tokens were written by the draft model alone and verified by nobody: they are "
@@ -134,6 +137,8 @@ class Turns {
     result.update(to_json(session_->usage()));
     result.update(report::to_json(*manifest));
     result["models"]["target"] = to_json(session_->info());
+    result.update(energy_json(options_->energy, stats.tokens));
+    result["pace"] = pace_json(options_->pace);
     result["unverified_tokens"] = stats.unverified;
     result["wire_mode"] = to_string(session_->mode(options_->sampler.temperature));
     result["link"] = flags_->remote.link.link.empty() ? nlohmann::json()
@@ -168,7 +173,7 @@ Result<void> converse(Turns& turns) {
 }
 
 Result<void> generate(const DeviceFlags& flags) {
-  const auto options = flags.generation.options();
+  auto options = flags.generation.options();
   if (!options) {
     return fail(options.error());
   }
@@ -185,6 +190,13 @@ Result<void> generate(const DeviceFlags& flags) {
     return fail(prompt.error());
   }
   const SteadyClock clock;
+  const auto pacing = flags.energy.open_pacing();
+  const auto energy = flags.energy.open(clock);
+  if (!pacing || !energy) {
+    return fail(pacing ? energy.error() : pacing.error());
+  }
+  options->energy = energy->get();
+  options->pace = pacing->get();
   auto remote = flags.remote.options(flags.policy, options->seed, clock);
   if (!remote) {
     return fail(remote.error());
@@ -219,6 +231,7 @@ int device_command(const std::vector<std::string>& arguments) {
   flags.generation.add_to(app);
   app.add_option("--policy", flags.policy,
                  fmt::format("How long drafts are (default: {}); see below", kDefaultPolicy));
+  flags.energy.add_to(app);
   flags.text.add_output_to(app);
   app.footer(
       "Policies:\n" + control::policy_help() + "\nLinks:\n" + link::link_preset_help() +

@@ -115,15 +115,11 @@ nlohmann::json to_json(const device::GenerationStats& stats, Seconds decode_time
         {"policy", stats.draft_stops.policy},
         {"drafter", stats.draft_stops.drafter},
         {"eog", stats.draft_stops.eog}}},
-      // One process: nothing travels, the only edge is this machine, and nothing meters it yet.
+      // One process: nothing travels, and the only edge is this machine.
       {"uplink_bytes", 0},
       {"downlink_bytes", 0},
       {"edge_passes", a.rounds()},
       {"edge_busy_s", stats.verifying.value()},
-      {"energy_j", nullptr},
-      {"joules_per_token", nullptr},
-      {"energy_source", nullptr},
-      {"energy_split_j", nullptr},
   };
 }
 

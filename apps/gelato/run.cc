@@ -9,6 +9,7 @@
 
 #include "gelato/cli.h"
 #include "gelato/commands.h"
+#include "gelato/energy_options.h"
 #include "gelato/generation.h"
 #include "gelato/model_options.h"
 #include "gelato/report/output.h"
@@ -22,6 +23,7 @@ struct RunFlags {
   ModelFlags models;
   GenerationFlags generation;
   TextFlags text;
+  EnergyFlags energy;
   std::optional<std::string> policy;
 };
 
@@ -48,6 +50,8 @@ Result<void> write_result(const RunFlags& flags, const device::LocalSession& ses
     return fail(manifest.error());
   }
   result.update(report::to_json(*manifest));
+  result.update(energy_json(options.energy, stats.tokens));
+  result["pace"] = pace_json(options.pace);
   if (auto ok = add_output(result, sink, stats, policy, options.sampler); !ok) {
     return ok;
   }
@@ -55,7 +59,7 @@ Result<void> write_result(const RunFlags& flags, const device::LocalSession& ses
 }
 
 Result<void> run(const RunFlags& flags) {
-  const auto options = flags.generation.options();
+  auto options = flags.generation.options();
   if (!options) {
     return fail(options.error());
   }
@@ -71,6 +75,13 @@ Result<void> run(const RunFlags& flags) {
   if (!prompt) {
     return fail(prompt.error());
   }
+  const auto pacing = flags.energy.open_pacing();
+  const auto energy = flags.energy.open(SteadyClock());
+  if (!pacing || !energy) {
+    return fail(pacing ? energy.error() : pacing.error());
+  }
+  options->energy = energy->get();
+  options->pace = pacing->get();
   const auto workplace = Workplace::create(flags.models.verbose);
   if (!workplace) {
     return fail(workplace.error());
@@ -105,7 +116,8 @@ Result<void> run(const RunFlags& flags) {
     return fail(stats.error());
   }
   if (!flags.text.quiet) {
-    messages.write(summary_line(*stats) + "\n");
+    messages.write(summary_line(*stats) + "\n" + energy_text(energy->get(), stats->tokens) +
+                   pace_text(pacing->get()));
   }
   if (!flags.text.json.empty()) {
     const Seconds decoding = session.decode_time() - decode_before;
@@ -131,6 +143,7 @@ int run_command(const std::vector<std::string>& arguments) {
   flags.generation.add_to(app);
   app.add_option("--policy", flags.policy,
                  fmt::format("How long drafts are (default: {}); see below", kDefaultPolicy));
+  flags.energy.add_to(app);
   flags.text.add_output_to(app);
   app.footer("Policies:\n" + control::policy_help() +
              "\nExample:\n  gelato run -p \"Once upon a time\" -n 64 --policy static:4 "

@@ -129,7 +129,8 @@ Result<GenerationStats> LocalSession::generate(std::span<const spec::Token> prom
   RoundLoop loop(verifier, *clock_,
                  {.max_tokens = options.max_tokens,
                   .context_tokens = target_context_->capacity(),
-                  .end_of_generation = target_->vocabulary().end_of_generation});
+                  .end_of_generation = target_->vocabulary().end_of_generation,
+                  .energy = options.energy});
   if (policy == nullptr) {
     return loop.run(prompt, sink);
   }
@@ -138,7 +139,8 @@ Result<GenerationStats> LocalSession::generate(std::span<const spec::Token> prom
                 "a speculation policy needs a draft model; name one with --model-draft");
   }
   engine::ModelDrafter drafter(*draft_context_, options.sampler, vocabulary_.common, options.seed);
-  loop.speculate(drafter, *policy);
+  PacedDrafter paced(drafter, options.pace, *clock_);
+  loop.speculate(paced, *policy);
   return loop.run(prompt, sink);
 }
 

@@ -188,9 +188,36 @@ Result<GenerationStats> RemoteSession::generate(std::span<const spec::Token> pro
                   .context_tokens = info_.limits.context_tokens - 1,
                   .max_draft = std::min(info_.limits.max_draft, control::kMaxDraftLength),
                   .end_of_generation = info_.model.end_of_generation,
-                  .draft_when_away = options_.remote.when_offline == WhenOffline::kDraft});
-  loop.speculate(drafter, policy);
-  return loop.run(prompt, sink);
+                  .draft_when_away = options_.remote.when_offline == WhenOffline::kDraft,
+                  .energy = options.energy});
+  PacedDrafter paced(drafter, options.pace, *clock_);
+  loop.speculate(paced, policy);
+  if (options.energy != nullptr) {
+    options.energy->watch([this] { return link_use(); });
+  }
+  auto stats = loop.run(prompt, sink);
+  if (options.energy != nullptr) {
+    options.energy->watch({});
+  }
+  return stats;
+}
+
+// The rates of an emulated link are known. Of a real one only the uplink's can be learnt, once
+// rounds differ in size; the downlink is then taken to be as fast, which overstates receiving.
+EnergyAccount::LinkUse RemoteSession::link_use() const {
+  const WireBytes wire = relay_->wire();
+  EnergyAccount::LinkUse use{.sent = bytes(static_cast<double>(wire.up)),
+                             .received = bytes(static_cast<double>(wire.down)),
+                             .uplink = {},
+                             .downlink = {}};
+  if (options_.link) {
+    use.uplink = options_.link->rate(link::Direction::kUp, clock_->now());
+    use.downlink = options_.link->rate(link::Direction::kDown, clock_->now());
+  } else if (verifier_) {
+    use.uplink = verifier_->link().uplink.value;
+    use.downlink = use.uplink;
+  }
+  return use;
 }
 
 std::optional<proto::Closed> RemoteSession::close() {

@@ -192,5 +192,26 @@ TEST(FindProfile, TakesANameOrAPath) {
   EXPECT_EQ(find_profile("test-1", directory.root()).value().name, "test-1");
 }
 
+TEST(DeviceProfile, WhatIsWrittenReadsBackAsTheSame) {
+  for (const char* name : {"paper", "phone", "jetson-orin-nano", "raspberry-pi-5"}) {
+    auto profile = find_profile(name, kShipped).value();
+    profile.description = "a \"quoted\" \\ text\nof two lines";
+    const auto back = parse_profile(to_toml(profile), "written");
+    ASSERT_TRUE(back.has_value()) << back.error().message;
+    EXPECT_EQ(back->name, profile.name);
+    EXPECT_EQ(back->description, profile.description);
+    EXPECT_EQ(back->draft_model, profile.draft_model);
+    EXPECT_EQ(back->draft_token, profile.draft_token);
+    EXPECT_EQ(back->radiated, profile.radiated);
+    EXPECT_EQ(back->idle, profile.idle);
+    ASSERT_EQ(back->citations.size(), profile.citations.size());
+    for (std::size_t i = 0; i < back->citations.size(); ++i) {
+      EXPECT_EQ(back->citations[i].value, profile.citations[i].value);
+      EXPECT_EQ(back->citations[i].source, profile.citations[i].source);
+      EXPECT_EQ(back->citations[i].estimate, profile.citations[i].estimate);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace gelato::energy

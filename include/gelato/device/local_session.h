@@ -12,6 +12,8 @@
 #include "gelato/base/clock.h"
 #include "gelato/base/result.h"
 #include "gelato/control/policy.h"
+#include "gelato/device/energy_account.h"
+#include "gelato/device/paced_drafter.h"
 #include "gelato/device/round_loop.h"
 #include "gelato/engine/context.h"
 #include "gelato/engine/language_model.h"
@@ -34,7 +36,9 @@ struct LocalSessionOptions {
 struct GenerateOptions {
   engine::SamplerParams sampler;
   std::uint64_t seed = 0;
-  std::uint64_t max_tokens = 0;  // 0: until the text ends or the context is full
+  std::uint64_t max_tokens = 0;     // 0: until the text ends or the context is full
+  EnergyAccount* energy = nullptr;  // LoopOptions::energy
+  Pacing* pace = nullptr;           // null: drafting takes the time it takes here
 };
 
 // Not thread-safe.

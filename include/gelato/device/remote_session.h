@@ -88,6 +88,7 @@ class RemoteSession {
   Result<void> match();
   [[nodiscard]] EdgeTerms terms(const GenerateOptions& options) const;
   void prepare(const GenerateOptions& options);
+  [[nodiscard]] EnergyAccount::LinkUse link_use() const;
 
   const Clock* clock_;
   Log* log_;

@@ -60,6 +60,10 @@ struct DeviceProfile {
 // kUnsupported for a newer schema.
 Result<DeviceProfile> parse_profile(std::string_view text, std::string_view file);
 
+// The text that parse_profile() reads back as an equal profile: its texts and its citations, which
+// hold every number (the other fields are not looked at).
+std::string to_toml(const DeviceProfile& profile);
+
 // Reads and parses one file.
 // Errors: those of parse_profile; kUnavailable if there is no such file; kPermissionDenied; kIo.
 Result<DeviceProfile> load_profile(const std::filesystem::path& file);

@@ -65,6 +65,10 @@ class LinkEmulator {
   // live caller bounds its buffers by it.
   [[nodiscard]] Seconds backlog(Direction direction, Seconds now) const;
 
+  // The channel's rate at time `now` of the caller's clock; 0 during an outage.
+  [[nodiscard]] BitsPerSecond rate(Direction direction, Seconds now) const {
+    return channel(direction).rate_at(now - start_);
+  }
   // The channel, in seconds since `start`.
   [[nodiscard]] const ChannelModel& channel(Direction direction) const;
 
