@@ -36,6 +36,7 @@ constexpr double kLargestCorrection = 128.0;
 // Layouts are compared every so many rounds, and at once if a cost changes by this factor.
 constexpr std::uint32_t kEvery = 8;
 constexpr double kChange = 1.1;
+constexpr std::uint32_t kUsualDraft = 4;
 // Nothing but drafts in the first rounds, unless even this acceptance would not make them pay.
 constexpr std::uint32_t kFirstRounds = 8;
 constexpr double kHope = 0.93;
@@ -65,14 +66,20 @@ double correction(double forecast, double turned_out, double rounds, double prio
                     kLargestCorrection);
 }
 
-// Whether one is the other within kChange; what is unknown equals only itself.
-bool alike(double a, double b) { return a <= kChange * b && b <= kChange * a; }
-
+// Whether plans for one are good for the other: nothing that matters in a round differs by much.
 bool alike(const CostEstimate& a, const CostEstimate& b) {
-  const auto near = [](auto x, auto y) { return alike(x.value(), y.value()); };
-  return near(a.draft_token, b.draft_token) && near(a.round_trip, b.round_trip) &&
-         near(a.uplink, b.uplink) && near(verify_time(a, 4), verify_time(b, 4)) &&
-         near(a.draft_token_energy, b.draft_token_energy) && near(a.wait_power, b.wait_power);
+  const Seconds slack = (kChange - 1.0) * round_time(b, kUsualDraft);
+  const auto near = [slack](Seconds x, Seconds y) { return x - y <= slack && y - x <= slack; };
+  const auto wire = [](const CostEstimate& c) {
+    return c.round_trip + uplink_time(c, kUsualDraft);
+  };
+  const auto in_proportion = [](double x, double y) {
+    return x <= kChange * y && y <= kChange * x;
+  };
+  return near(wire(a), wire(b)) && near(verify_time(a, kUsualDraft), verify_time(b, kUsualDraft)) &&
+         in_proportion(a.draft_token.value(), b.draft_token.value()) &&
+         in_proportion(a.draft_token_energy.value(), b.draft_token_energy.value()) &&
+         in_proportion(a.wait_power.value(), b.wait_power.value());
 }
 
 }  // namespace
@@ -235,20 +242,30 @@ void RoundPlanner::start_anew(const SurvivalCurve& curve) {
   }
 }
 
+void RoundPlanner::weigh_burst(std::uint32_t count) {
+  RoundChoice burst;
+  burst.way = Way::kBurst;
+  burst.length = count;
+  burst.round = corrected(Way::kBurst, forecast_burst(cost_, count));
+  burst.rate = prices_.value(burst.round) / burst.round.time.value();
+  least_per_round_ = std::min(least_per_round_, burst.round.energy);
+  if (burst.rate > of(Way::kBurst).rate) {
+    of(Way::kBurst) = burst;
+  }
+}
+
 void RoundPlanner::weigh_all() {
+  least_per_round_ = Joules(std::numeric_limits<double>::infinity());
   weigh(Way::kDraft);
   if (of(Way::kPipeline).line.chunk > 0) {
     weigh(Way::kPipeline);
   } else {
     of(Way::kPipeline).rate = -std::numeric_limits<double>::infinity();
   }
-  RoundChoice& burst = of(Way::kBurst);
-  burst.way = Way::kBurst;
-  burst.length = std::min(limits_.max_draft + 1, kMaxDraftLength);
-  burst.round = corrected(Way::kBurst, forecast_burst(cost_, burst.length));
-  burst.rate = prices_.value(burst.round) / burst.round.time.value();
-  if (!limits_.modes) {
-    burst.rate = -std::numeric_limits<double>::infinity();
+  of(Way::kBurst).rate = -std::numeric_limits<double>::infinity();
+  // Long bursts share one round trip; a budget per round may want short ones.
+  for (std::uint32_t count = kMaxDraftLength; limits_.modes && count > 0; count /= 4) {
+    weigh_burst(count);
   }
   of(Way::kAlone).rate = -std::numeric_limits<double>::infinity();
 }
@@ -268,7 +285,6 @@ const RoundChoice& RoundPlanner::choose(const CostEstimate& cost, const Survival
   constexpr double kInf = std::numeric_limits<double>::infinity();
   least_per_token_ = Joules(kInf);
   least_power_ = Watts(kInf);
-  least_per_round_ = Joules(kInf);
   for (const RoundChoice& choice : choices_) {
     if (std::isfinite(choice.rate)) {
       least_per_token_ = std::min(least_per_token_, choice.round.energy / choice.round.tokens);

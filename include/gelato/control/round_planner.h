@@ -93,6 +93,7 @@ class RoundPlanner {
   [[nodiscard]] Pipeline best_line(const SurvivalCurve& curve) const;
   void start_anew(const SurvivalCurve& curve);
   void weigh(Way way);
+  void weigh_burst(std::uint32_t count);
   void weigh_all();
   [[nodiscard]] RoundForecast corrected(Way way, const RoundForecast& raw) const;
   [[nodiscard]] bool hopeless() const;
