@@ -76,6 +76,12 @@ void add_options(CLI::App& app, EdgeFlags& flags) {
                              scheduler.prefill_chunk))
       ->type_name("N")
       ->check(in_range(1, 65536));
+  app.add_option("--keep-tokens", scheduler.kept_tokens,
+                 fmt::format("Tokens of texts whose sessions are gone that stay in the cache "
+                             "(default: {})",
+                             scheduler.kept_tokens))
+      ->type_name("N")
+      ->check(in_range(0, 1ULL << 30U));
   app.add_option("--max-sessions", scheduler.admission.sessions,
                  fmt::format("Sessions at a time (default: {})", scheduler.admission.sessions))
       ->type_name("N")

@@ -35,7 +35,8 @@ void order_fairly(std::vector<SessionRecord*>& waiting) {
 }
 
 BatchRunner::BatchRunner(Target& target, SessionTable& table, const ServedModel& model,
-                         const Clock& clock, Metrics& metrics, std::uint32_t chunk)
+                         const Clock& clock, Metrics& metrics, std::uint32_t chunk,
+                         std::uint32_t kept_tokens)
     : target_(&target),
       table_(&table),
       model_(&model),
@@ -43,7 +44,7 @@ BatchRunner::BatchRunner(Target& target, SessionTable& table, const ServedModel&
       metrics_(&metrics),
       chunk_(std::min(chunk, target.shape().batch_tokens)),
       shape_(target.shape()),
-      cache_(target) {
+      cache_(target, kept_tokens) {
   metrics_->cells = shape_.cells;
 }
 

@@ -30,9 +30,10 @@ struct Failure {
 // One thread.
 class BatchRunner {
  public:
-  // All must outlive this. `chunk`: most prompt tokens of one prefill pass.
+  // All must outlive this. `chunk`: most prompt tokens of one prefill pass; `kept_tokens`: see
+  // KvBudget.
   BatchRunner(Target& target, SessionTable& table, const ServedModel& model, const Clock& clock,
-              Metrics& metrics, std::uint32_t chunk);
+              Metrics& metrics, std::uint32_t chunk, std::uint32_t kept_tokens);
 
   // One pass over the sessions of `waiting` that can be decided now, as many as fit one batch, in
   // that order; sends their answers. False if there is none.

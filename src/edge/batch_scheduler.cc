@@ -37,7 +37,7 @@ struct BatchScheduler::Parts {
   Parts(Target& target, ServedModel& model, const SchedulerOptions& options,
         const proto::Limits& limits, const Clock& clock, Log& log, Metrics& metrics)
       : on_health(options.on_health),
-        runner(target, table, model, clock, metrics, options.prefill_chunk),
+        runner(target, table, model, clock, metrics, options.prefill_chunk, options.kept_tokens),
         desk(options, table, runner, model, limits, target.shape().cells, clock, log, metrics) {}
 
   void take_events();

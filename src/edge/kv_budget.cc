@@ -13,7 +13,8 @@ std::uint32_t common_prefix(std::span<const spec::Token> a, std::span<const spec
 
 }  // namespace
 
-KvBudget::KvBudget(Target& target) : target_(&target), slots_(target.shape().sequences) {}
+KvBudget::KvBudget(Target& target, std::uint32_t kept_tokens)
+    : target_(&target), kept_tokens_(kept_tokens), slots_(target.shape().sequences) {}
 
 Result<std::uint32_t> KvBudget::acquire(Owner owner, std::string_view client,
                                         std::span<const spec::Token> text) {
@@ -57,6 +58,19 @@ Result<std::uint32_t> KvBudget::acquire(Owner owner, std::string_view client,
 void KvBudget::release(Owner owner) {
   if (const std::uint32_t slot = held_by(owner); slot != kNoSlot) {
     slots_[slot].owner = 0;
+  }
+  std::size_t kept = 0;
+  for (const Slot& slot : slots_) {
+    kept += slot.owner == 0 ? slot.tokens.size() : 0;
+  }
+  while (kept > kept_tokens_) {
+    const std::uint32_t slot = victim([](Owner) { return false; });
+    const std::size_t length = slots_[slot].tokens.size();
+    const std::size_t left = length - std::min(length, kept - kept_tokens_);
+    if (!truncate(slot, static_cast<std::uint32_t>(left))) {
+      forget(slot);
+    }
+    kept -= length - slots_[slot].tokens.size();
   }
 }
 

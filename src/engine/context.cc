@@ -20,11 +20,22 @@ F cpu_function(const char* name) {
                         : reinterpret_cast<F>(ggml_backend_reg_get_proc_address(reg, name));
 }
 
+// llama.cpp's attention on a CPU computes tiles of 64 tokens by 64 cells, in which most tokens and
+// cells of a shared cache do not concern each other; below 64 tokens it takes up each token's own
+// cells only. 32 texts of 20 to 148 tokens and passes of 160 tokens: 60 instead of 110 ms. GPUs
+// have other kernels and want many tokens.
+constexpr std::uint32_t kSharedCpuMicroBatch = 63;
+
+std::uint32_t micro_batch(const ContextOptions& options, std::uint32_t usual) {
+  const bool shared_on_cpu = options.sequences > 1 && !llama_supports_gpu_offload();
+  return std::min(options.batch_tokens, shared_on_cpu ? kSharedCpuMicroBatch : usual);
+}
+
 llama_context_params make_params(const ContextOptions& options) {
   llama_context_params params = llama_context_default_params();
   params.n_ctx = options.tokens;
   params.n_batch = options.batch_tokens;
-  params.n_ubatch = std::min(options.batch_tokens, params.n_ubatch);
+  params.n_ubatch = micro_batch(options, params.n_ubatch);
   params.n_seq_max = options.sequences;
   params.n_outputs_max = std::max(options.max_rows, options.sequences);
   params.n_threads = static_cast<std::int32_t>(options.threads);

@@ -50,7 +50,7 @@ class Cache : public ::testing::Test {
 
   toy::ToyModel model_ = toy::ToyModel::random({.n_vocab = 8, .order = 1}, 1);
   ToyTarget target_{model_, 100U, 4U};
-  KvBudget cache_{target_};
+  KvBudget cache_{target_, 60U};
   std::uint32_t found_ = 0;  // tokens that the last hold() did not have to read
 };
 
@@ -128,6 +128,31 @@ TEST_F(Cache, RoomIsMadeOfDeadTextsFirstThenOfTheLongestUnused) {
   EXPECT_EQ(cache_.evictions(), 3U);
   EXPECT_EQ(hold(2, text(31, 1)), b);  // an evicted session keeps its slot
   EXPECT_EQ(found_, 0U);
+}
+
+// Every token that stays costs time in every pass.
+TEST_F(Cache, TextsWithoutASessionKeepSoMuchTogether) {
+  const std::uint32_t a = hold(1, text(31, 0));
+  const std::uint32_t b = hold(2, text(31, 1));
+  const std::uint32_t c = hold(3, text(31, 2));
+  cache_.release(2);
+  cache_.release(1);
+  EXPECT_EQ(cache_.length(a) + cache_.length(b), 60U);
+  cache_.release(3);  // and a is the least recently used
+  EXPECT_EQ(target_.free_cells(), 40U);
+  EXPECT_EQ(cache_.length(a), 0U);
+  EXPECT_EQ(cache_.length(b), 30U);
+  EXPECT_EQ(cache_.length(c), 30U);
+  hold(4, text(25, 1));
+  EXPECT_EQ(found_, 24U);
+}
+
+TEST_F(Cache, OfALongTextItsBeginningIsKept) {
+  const std::uint32_t slot = hold(1, text(81, 0));
+  EXPECT_EQ(cache_.length(slot), 80U) << "a session may hold more";
+  cache_.release(1);
+  EXPECT_EQ(cache_.length(slot), 60U);
+  EXPECT_EQ(target_.text(slot).size(), 60U);
 }
 
 TEST_F(Cache, WhatAFailedPassMayHaveLeftIsForgotten) {

@@ -14,8 +14,9 @@ namespace gelato::edge {
 
 // The cache's sequences are slots. A session holds at most one; a slot whose session is gone keeps
 // its text until the room is wanted, so that the next session that begins alike does not compute it
-// again. Texts are shared within one client only: how fast a prompt is read would otherwise tell
-// one client what another has asked. One thread.
+// again. In all they keep `kept_tokens`, because llama.cpp's unified cache makes every token of
+// every pass look at all cells in use, whosever they are. Texts are shared within one client only:
+// how fast a prompt is read would otherwise tell one client what another has asked. One thread.
 class KvBudget {
  public:
   using Owner = std::uint64_t;  // of a slot; 0: nobody
@@ -24,8 +25,9 @@ class KvBudget {
   static constexpr std::size_t kMinShared = 8;
 
   // `target` must outlive this, and only this changes the lengths of its sequences but for
-  // Target::decode(), which is to be followed by extended().
-  explicit KvBudget(Target& target);
+  // Target::decode(), which is to be followed by extended(). `kept_tokens`: most that the texts
+  // without a session hold together.
+  KvBudget(Target& target, std::uint32_t kept_tokens);
 
   // Gives `owner` a slot that holds the longest prefix of `text` to be had without computing, at
   // most all but the last token. Takes the slot it has, else one whose session is gone, copying
@@ -33,7 +35,8 @@ class KvBudget {
   // Errors: those of Target::truncate() and copy_prefix().
   Result<std::uint32_t> acquire(Owner owner, std::string_view client,
                                 std::span<const spec::Token> text);
-  // The session is gone; its text stays until the room is wanted.
+  // The session is gone; its text stays until the room is wanted. Of all such texts the ends of the
+  // least recently used go, until `kept_tokens` are left.
   void release(Owner owner);
 
   // Sees to `cells` free cells: forgets texts without a session, the least recently used first, and
@@ -69,6 +72,7 @@ class KvBudget {
   [[nodiscard]] std::uint32_t victim(const std::function<bool(Owner)>& may_evict) const;
 
   Target* target_;
+  std::uint32_t kept_tokens_;
   std::vector<Slot> slots_;
   std::uint64_t ticks_ = 0;
   std::uint64_t evictions_ = 0;
