@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -15,6 +17,7 @@
 #include "gelato/report/progress.h"
 #include "gelato/sim/scenario.h"
 #include "gelato/sim/sweep.h"
+#include "gelato/sim/sweep_state.h"
 #include "gelato/sim_report.h"
 
 namespace gelato::cli {
@@ -24,6 +27,7 @@ struct SimFlags {
   std::string scenario;
   std::string json;
   std::string csv;
+  std::string state;
   std::uint64_t seed = 0;
   unsigned threads = 0;
   bool shortened = false;
@@ -41,6 +45,85 @@ nlohmann::json manifest_of(const SimFlags& flags) {
   return report::to_json({.seed = flags.seed, .machine = report::this_machine(), .models = {}});
 }
 
+// Rows that an interrupted run of the same scenario left in `flags.state`, and the file open for
+// more of them.
+class State {
+ public:
+  static Result<State> open(const SimFlags& flags, const sim::Scenario& scenario) {
+    State state;
+    if (flags.state.empty()) {
+      return state;
+    }
+    std::error_code ignored;
+    std::string text = sim::state_head(scenario, report::version());
+    if (std::filesystem::exists(flags.state, ignored)) {
+      auto old = read_input(flags.state, sim::kMaxStateBytes);
+      if (!old) {
+        return fail(old.error());
+      }
+      auto rows = sim::parse_state(*old, scenario, report::version());
+      if (!rows) {
+        return fail(rows.error().code, flags.state + ": " + rows.error().message);
+      }
+      state.rows_ = *std::move(rows);
+    }
+    // Written anew, so that a line that was cut off does not stay.
+    for (const sim::Row& row : state.rows_) {
+      text += sim::state_line(row);
+    }
+    if (auto ok = report::write_output(flags.state, text); !ok) {
+      return fail(ok.error());
+    }
+    state.file_.open(flags.state, std::ios::binary | std::ios::app);
+    return state;
+  }
+
+  [[nodiscard]] const std::vector<sim::Row>& rows() const { return rows_; }
+  // False: it could not be written.
+  bool add(const sim::Row& row) {
+    return !file_.is_open() || (file_ << sim::state_line(row) << std::flush).good();
+  }
+
+ private:
+  std::vector<sim::Row> rows_;
+  std::ofstream file_;
+};
+
+Result<std::vector<sim::Row>> run(const SimFlags& flags, const sim::Scenario& scenario) {
+  auto state = State::open(flags, scenario);
+  if (!state) {
+    return fail(state.error());
+  }
+  const SteadyClock clock;
+  std::uint64_t done = state->rows().size();
+  report::Progress progress("simulating", scenario.cells.size() * scenario.entries.size(),
+                            report::terminal_of(STDERR_FILENO), clock,
+                            [](std::string_view text) { Output(STDERR_FILENO).write(text); });
+  bool saved = true;
+  const auto on_row = [&](const sim::Row& row) {
+    progress.update(++done);
+    saved = saved && state->add(row);
+    return saved && !interrupted();
+  };
+  const unsigned threads =
+      flags.threads > 0 ? flags.threads : std::max(1U, std::thread::hardware_concurrency());
+  auto rows = sim::run_sweep(
+      scenario, {.seed = flags.seed, .threads = threads, .on_row = on_row, .done = state->rows()});
+  if (!saved) {
+    return fail(ErrorCode::kIo, flags.state + " cannot be written; is the disk full?");
+  }
+  if (!rows && rows.error().code == ErrorCode::kCancelled) {
+    return fail(
+        ErrorCode::kCancelled,
+        flags.state.empty()
+            ? "interrupted; with --state FILE finished rows are kept"
+            : fmt::format("interrupted after {} of {} rows; the same command goes on from "
+                          "{}",
+                          done, scenario.cells.size() * scenario.entries.size(), flags.state));
+  }
+  return rows;
+}
+
 Result<void> simulate(const SimFlags& flags) {
   for (const std::string& path : {flags.json, flags.csv}) {
     if (auto ok = check_json(path); !ok) {
@@ -52,38 +135,19 @@ Result<void> simulate(const SimFlags& flags) {
   if (!scenario) {
     return fail(scenario.error());
   }
-  const SteadyClock clock;
-  std::uint64_t done = 0;
-  std::vector<sim::Row> rows;
-  {
-    report::Progress progress("simulating", scenario->cells.size() * scenario->entries.size(),
-                              report::terminal_of(STDERR_FILENO), clock,
-                              [](std::string_view text) { Output(STDERR_FILENO).write(text); });
-    auto result = sim::run_sweep(
-        *scenario,
-        {.seed = flags.seed,
-         .threads =
-             flags.threads > 0 ? flags.threads : std::max(1U, std::thread::hardware_concurrency()),
-         .on_row =
-             [&](const sim::Row&) {
-               progress.update(++done);
-               return !interrupted();
-             },
-         .done = {}});
-    if (!result) {
-      return fail(result.error());
-    }
-    rows = *std::move(result);
+  const auto rows = run(flags, *scenario);
+  if (!rows) {
+    return fail(rows.error());
   }
   nlohmann::json result = manifest_of(flags);
-  result.update(sim_result(*scenario, rows));
+  result.update(sim_result(*scenario, *rows));
   if (!flags.csv.empty()) {
     if (auto ok = report::write_output(flags.csv, sim_csv(result)); !ok) {
       return ok;
     }
   }
   const int descriptor = text_descriptor(flags.json);
-  Output(descriptor).write(sim_table(*scenario, rows, report::terminal_of(descriptor)));
+  Output(descriptor).write(sim_table(*scenario, *rows, report::terminal_of(descriptor)));
   return flags.json.empty() ? Result<void>{} : report::write_json(flags.json, result);
 }
 
@@ -102,6 +166,9 @@ int sim_command(const std::vector<std::string>& arguments) {
   app.add_flag("--short", flags.shortened, "The scenario's short version");
   add_json_option(app, flags.json);
   app.add_option("--csv", flags.csv, "Write the rows as comma-separated values to FILE")
+      ->type_name("FILE");
+  app.add_option("--state", flags.state,
+                 "Keep finished rows in FILE, and go on from it if it exists: for long sweeps")
       ->type_name("FILE");
   app.footer("Example:\n  gelato sim experiments/gelato-fig5 --json fig5.json");
   int exit_code = kSuccess;

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <set>
 #include <variant>
 
 #include "gelato/report/table.h"
@@ -26,6 +28,8 @@ std::string_view to_string(sim::Role role) {
       return "baseline";
     case sim::Role::kContender:
       return "contender";
+    case sim::Role::kOneInFlight:
+      return "one-in-flight";
     case sim::Role::kOther:
       return "other";
   }
@@ -131,6 +135,14 @@ json row_json(const sim::Scenario& scenario, const sim::Row& row) {
       {"budget_error", number(budget_error(cell.setting, row))},
   };
   out.update(spread(row, accounting));
+  if (row.theorem) {
+    out["theorem_1"] = {{"overshoot_j_per_round", row.theorem->overshoot.value()},
+                        {"overshoot_bound_j_per_round", row.theorem->overshoot_bound.value()},
+                        {"energy_holds", row.theorem->energy_holds()},
+                        {"gap_tokens_per_s", row.theorem->gap},
+                        {"gap_bound_tokens_per_s", row.theorem->gap_bound},
+                        {"throughput_holds", row.theorem->throughput_holds()}};
+  }
   return out;
 }
 
@@ -152,21 +164,28 @@ json sim_result(const sim::Scenario& scenario, const std::vector<sim::Row>& rows
 }
 
 std::string sim_csv(const json& result) {
-  std::string out;
+  // A row may lack what does not apply to its policy.
+  std::set<std::string> columns;
   for (const json& row : result["rows"]) {
     const json flat = row.flatten();
-    if (out.empty()) {
-      for (const auto& [key, value] : flat.items()) {
-        std::string name = key.substr(1);
-        std::replace(name.begin(), name.end(), '/', '.');
-        out += (out.empty() ? "" : ",") + name;
-      }
-      out += "\n";
-    }
-    std::string line;
     for (const auto& [key, value] : flat.items()) {
-      line += line.empty() ? "" : ",";
-      line += value.is_null() ? "" : value.dump();
+      columns.insert(key);
+    }
+  }
+  std::string out;
+  for (const std::string& key : columns) {
+    std::string name = key.substr(1);
+    std::replace(name.begin(), name.end(), '/', '.');
+    out += (out.empty() ? "" : ",") + name;
+  }
+  out += "\n";
+  for (const json& row : result["rows"]) {
+    const json flat = row.flatten();
+    std::string line;
+    for (const std::string& key : columns) {
+      const auto value = flat.find(key);
+      line += key == *columns.begin() ? "" : ",";
+      line += value == flat.end() || value->is_null() ? "" : value->dump();
     }
     out += line + "\n";
   }

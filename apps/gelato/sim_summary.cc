@@ -2,7 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
+#include <string_view>
+#include <utility>
+
+#include "gelato/report/summary.h"
+#include "gelato/sim/oracle.h"
 
 namespace gelato::cli {
 namespace {
@@ -75,6 +81,165 @@ void add_headline(const Scenario& scenario, const std::vector<CellRows>& cells, 
   }
 }
 
+// A budget counts as kept up to this much overspending.
+constexpr double kBudgetTolerance = 0.02;
+// As fast as another: within this.
+constexpr double kEqualSpeed = 0.01;
+
+bool keeps_budget(const CellRows& cell, const Row& row) {
+  const auto error = budget_error(cell.cell->setting, row);
+  return !error || *error <= kBudgetTolerance;
+}
+
+// What one row comes to beside the baselines of its cell that keep the budget. NaN: there are none.
+struct Standing {
+  double gain = std::numeric_limits<double>::quiet_NaN();    // of tokens/s over the fastest
+  double saving = std::numeric_limits<double>::quiet_NaN();  // of J/token at equal speed
+};
+
+Standing standing(const Scenario& scenario, const CellRows& cell, const Row& row) {
+  const Accounting accounting = cell.accounting();
+  const double rate = row.tokens_per_second(accounting);
+  const Row* fastest = nullptr;
+  const Row* thriftiest = nullptr;  // of those that are as fast as the row
+  for (const Row* other : cell.rows) {
+    if (scenario.entries[other->entry].role != Role::kBaseline || !keeps_budget(cell, *other)) {
+      continue;
+    }
+    const double other_rate = other->tokens_per_second(accounting);
+    if (fastest == nullptr || other_rate > fastest->tokens_per_second(accounting)) {
+      fastest = other;
+    }
+    if (other_rate >= rate * (1.0 - kEqualSpeed) &&
+        (thriftiest == nullptr ||
+         other->joules_per_token(accounting) < thriftiest->joules_per_token(accounting))) {
+      thriftiest = other;
+    }
+  }
+  if (fastest == nullptr) {
+    return {};
+  }
+  const Row* equal = thriftiest != nullptr ? thriftiest : fastest;
+  return {rate / fastest->tokens_per_second(accounting) - 1.0,
+          1.0 - row.joules_per_token(accounting) / equal->joules_per_token(accounting)};
+}
+
+const Row* row_of(const CellRows& cell, std::size_t entry) {
+  const auto found = std::find_if(cell.rows.begin(), cell.rows.end(),
+                                  [entry](const Row* row) { return row->entry == entry; });
+  return found == cell.rows.end() ? nullptr : *found;
+}
+
+// The first entry whose text or role fits.
+template <class Fits>
+std::optional<std::size_t> find_entry(const Scenario& scenario, Fits fits) {
+  const auto found = std::find_if(scenario.entries.begin(), scenario.entries.end(), fits);
+  return found == scenario.entries.end()
+             ? std::nullopt
+             : std::optional<std::size_t>(found - scenario.entries.begin());
+}
+
+struct Gains {
+  report::Summary gain;
+  report::Summary saving;
+};
+
+Gains gains_of(const Scenario& scenario, const std::vector<CellRows>& cells, std::size_t entry) {
+  std::vector<double> gain;
+  std::vector<double> saving;
+  for (const CellRows& cell : cells) {
+    const Standing at = standing(scenario, cell, *row_of(cell, entry));
+    gain.push_back(at.gain);
+    saving.push_back(at.saving);
+  }
+  return {report::Summary(std::move(gain)), report::Summary(std::move(saving))};
+}
+
+report::Summary oracle_fractions(const std::vector<CellRows>& cells, std::size_t entry,
+                                 std::size_t oracle) {
+  std::vector<double> fractions;
+  for (const CellRows& cell : cells) {
+    fractions.push_back(row_of(cell, entry)->tokens_per_second(cell.accounting()) /
+                        row_of(cell, oracle)->tokens_per_second(cell.accounting()));
+  }
+  return report::Summary(std::move(fractions));
+}
+
+// Cells in which at least one row keeps the budget, and by how much the entry breaks it there.
+void add_budgets(const std::vector<CellRows>& cells, std::size_t entry, json& out) {
+  double worst = 0.0;
+  std::size_t budgeted = 0;
+  std::size_t infeasible = 0;
+  for (const CellRows& cell : cells) {
+    if (!cell.cell->setting.budget.given()) {
+      continue;
+    }
+    ++budgeted;
+    const bool feasible = std::any_of(cell.rows.begin(), cell.rows.end(), [&](const Row* row) {
+      return budget_error(cell.cell->setting, *row) <= 0.0;
+    });
+    if (feasible) {
+      worst = std::max(worst, *budget_error(cell.cell->setting, *row_of(cell, entry)));
+    } else {
+      ++infeasible;
+    }
+  }
+  if (budgeted > 0) {
+    out["max_budget_error"] = worst;
+    out["infeasible_cells"] = infeasible;
+  }
+}
+
+void add_contest(const Scenario& scenario, const std::vector<CellRows>& cells, json& out) {
+  const auto contender =
+      find_entry(scenario, [](const sim::Entry& e) { return e.role == Role::kContender; });
+  const auto single =
+      find_entry(scenario, [](const sim::Entry& e) { return e.role == Role::kOneInFlight; });
+  if (contender) {
+    const Gains gains = gains_of(scenario, cells, *contender);
+    out["contender"] = scenario.entries[*contender].label;
+    out["cells"] = cells.size();
+    out["median_gain_tokens_per_s"] = gains.gain.median();
+    out["median_saving_j_per_token"] = gains.saving.median();
+    out["worst_cell_vs_best_baseline"] = gains.gain.min();
+    out["worst_cell_saving_j_per_token"] = gains.saving.min();
+    add_budgets(cells, *contender, out);
+  }
+  if (single) {
+    const Gains gains = gains_of(scenario, cells, *single);
+    out["median_gain_tokens_per_s_one_in_flight"] = gains.gain.median();
+    out["worst_cell_vs_best_baseline_one_in_flight"] = gains.gain.min();
+  }
+  const auto add_oracle = [&](auto entry, std::string_view oracle, const std::string& suffix) {
+    const auto bound =
+        find_entry(scenario, [oracle](const sim::Entry& e) { return e.text == oracle; });
+    if (entry && bound) {
+      const report::Summary fractions = oracle_fractions(cells, *entry, *bound);
+      out["oracle_fraction_median" + suffix] = fractions.median();
+      out["oracle_fraction_min" + suffix] = fractions.min();
+    }
+  };
+  add_oracle(contender, sim::kOracle, "");
+  add_oracle(single, sim::kOracleOneInFlight, "_one_in_flight");
+}
+
+// How often the bounds of GELATO's Theorem 1 held.
+void add_theorem(const std::vector<Row>& rows, json& out) {
+  std::size_t runs = 0;
+  std::size_t energy = 0;
+  std::size_t throughput = 0;
+  for (const Row& row : rows) {
+    if (row.theorem) {
+      ++runs;
+      energy += row.theorem->energy_holds() ? 1 : 0;
+      throughput += row.theorem->throughput_holds() ? 1 : 0;
+    }
+  }
+  if (runs > 0) {
+    out["theorem_1"] = {{"runs", runs}, {"energy_holds", energy}, {"throughput_holds", throughput}};
+  }
+}
+
 }  // namespace
 
 std::optional<double> budget_error(const sim::Setting& setting, const Row& row) {
@@ -95,6 +260,8 @@ json sim_summary(const Scenario& scenario, const std::vector<Row>& rows) {
   json out = json::object();
   const std::vector<CellRows> cells = by_cell(scenario, rows);
   add_headline(scenario, cells, out);
+  add_contest(scenario, cells, out);
+  add_theorem(rows, out);
   return out;
 }
 

@@ -67,12 +67,13 @@ void EdgeStation::start_pass(Seconds now) {
   for (Request& request : batch_) {
     request.others = time - setting_->edge.time(pass_tokens(request));
   }
-  ++passes_;
-  busy_ += time;
+  pass_time_ = time;
   events_->schedule(now + time, EventKind::kPass, {});
 }
 
 void EdgeStation::on_pass(Seconds now) {
+  ++passes_;
+  busy_ += pass_time_;
   for (const Request& request : batch_) {
     decide(now, request);
   }

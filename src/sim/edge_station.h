@@ -42,6 +42,7 @@ class EdgeStation {
   std::vector<Request> batch_;
   std::vector<std::uint64_t> next_round_;  // per device: requests of earlier rounds are stale
   bool running_ = false;
+  Seconds pass_time_;
   std::uint64_t passes_ = 0;
   Seconds busy_;
 };

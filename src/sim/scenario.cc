@@ -7,7 +7,8 @@
 #include <utility>
 
 #include "fields.h"
-#include "gelato/sim/synthetic_trace.h"
+#include "gelato/base/rng.h"
+#include "gelato/sim/oracle.h"
 #include "setting_fields.h"
 
 namespace gelato::sim {
@@ -15,7 +16,7 @@ namespace {
 
 constexpr double kSchema = 1;
 // Keys of the scenario itself, which cannot be swept.
-constexpr std::string_view kOwnFields[] = {"schema", "name", "description", "seeds", "oracle"};
+constexpr std::string_view kOwnFields[] = {"schema", "name", "description", "seeds"};
 
 bool is_own(std::string_view name) {
   return std::find(std::begin(kOwnFields), std::end(kOwnFields), name) != std::end(kOwnFields);
@@ -104,13 +105,6 @@ class Builder {
       }
       scenario_.seeds = static_cast<std::uint32_t>(*seeds);
     }
-    if (text_.fields.contains("oracle")) {
-      const auto* oracle = own<bool>("oracle", line);
-      if (oracle == nullptr) {
-        return error(line, "oracle must be true or false");
-      }
-      scenario_.oracle = *oracle;
-    }
     return {};
   }
 
@@ -124,6 +118,7 @@ class Builder {
     for (const EntryText& text : text_.entries) {
       Entry entry;
       entry.label = text.label.empty() ? text.policy : text.label;
+      entry.text = text.policy;
       if (text.tune == "tokens_per_s") {
         entry.tune = Tune::kTokensPerSecond;
       } else if (text.tune == "joules_per_token") {
@@ -135,8 +130,10 @@ class Builder {
         entry.role = Role::kBaseline;
       } else if (text.role == "contender") {
         entry.role = Role::kContender;
+      } else if (text.role == "one-in-flight") {
+        entry.role = Role::kOneInFlight;
       } else if (!text.role.empty()) {
-        return error(text.line, "role must be \"baseline\" or \"contender\"");
+        return error(text.line, "role must be \"baseline\", \"contender\" or \"one-in-flight\"");
       }
       const bool twice = std::any_of(scenario_.entries.begin(), scenario_.entries.end(),
                                      [&](const Entry& e) { return e.label == entry.label; });
@@ -195,7 +192,6 @@ class Builder {
                      "a policy with several candidates needs tune = \"tokens_per_s\" or "
                      "\"joules_per_token\"");
       }
-      scenario_.entries[i].candidates = *candidates;
       cell.candidates.push_back(*std::move(candidates));
     }
     scenario_.cells.push_back(std::move(cell));
@@ -211,7 +207,7 @@ class Builder {
       open.pop_back();
       const std::size_t left = text.find('{');
       if (left == std::string::npos) {
-        if (auto policy = control::make_policy(text); !policy) {
+        if (auto policy = control::make_policy(text); !policy && !is_oracle(text)) {
           return error(entry.line, policy.error().message);
         }
         done.push_back(text);
@@ -242,6 +238,11 @@ class Builder {
                                                             const Fields& fields) const {
     if (inside.find(',') == std::string_view::npos) {
       const auto field = fields.find(inside);
+      // To a policy, a budget of 0 is none.
+      if (inside.starts_with("budget.") && is_setting_field(inside) &&
+          (field == fields.end() || std::holds_alternative<std::string>(field->second.value))) {
+        return std::vector<std::string>{"0"};
+      }
       if (field == fields.end()) {
         return error(line, fmt::format("{} in braces is no field of this scenario", shown(inside)));
       }
@@ -266,6 +267,18 @@ class Builder {
   Scenario scenario_;
 };
 
+// Tells scenarios apart whose rows must not be mixed. Device profiles and what a trace holds beyond
+// its size are left out: it guards against mistakes, not against malice.
+std::uint64_t fingerprint(const Scenario& scenario, std::string_view text,
+                          const ScenarioOptions& options) {
+  std::string all(text);
+  all += fmt::format("|{}|{}", options.seed, options.shortened);
+  for (const Cell& cell : scenario.cells) {
+    all += fmt::format("|{}", cell.setting.trace->positions());
+  }
+  return stream_id(all);
+}
+
 }  // namespace
 
 std::string to_string(const Value& value) {
@@ -288,7 +301,11 @@ Result<Scenario> parse_scenario(std::string_view text, std::string_view file,
   if (!read) {
     return fail(read.error());
   }
-  return Builder(*std::move(read), file, folder, places, options.seed).build();
+  auto scenario = Builder(*std::move(read), file, folder, places, options.seed).build();
+  if (scenario) {
+    scenario->fingerprint = fingerprint(*scenario, text, options);
+  }
+  return scenario;
 }
 
 Result<Scenario> load_scenario(const std::filesystem::path& path, const ScenarioPlaces& places,

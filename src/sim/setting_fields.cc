@@ -266,7 +266,7 @@ Result<void> SettingReader::read_edge(const Fields& fields, SettingDraft& draft)
                           "edge.curve_s, or edge.from_trace");
   }
   if (draft.edge_from_trace) {
-    if (draft.setting.trace->verify.empty()) {
+    if (draft.setting.trace->verify.empty() || draft.setting.trace->verify.front() <= Seconds()) {
       return scenario_error(file_, line_of(fields, "edge.from_trace"),
                             "the trace has no timings; give edge.pass_s");
     }

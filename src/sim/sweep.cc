@@ -7,6 +7,8 @@
 #include <thread>
 #include <utility>
 
+#include "gelato/sim/oracle.h"
+
 namespace gelato::sim {
 namespace {
 
@@ -22,6 +24,10 @@ double loss(const Row& row, Tune tune, Accounting accounting) {
 }
 
 Result<RunSummary> run_once(const Setting& setting, const std::string& policy, std::uint64_t seed) {
+  if (is_oracle(policy)) {
+    const auto bound = run_oracle(setting, policy == kOracleOneInFlight, seed);
+    return bound ? Result<RunSummary>(summarise(*bound)) : fail(bound.error());
+  }
   std::vector<std::unique_ptr<control::Policy>> policies;
   for (std::uint32_t i = 0; i < setting.devices; ++i) {
     auto made = control::make_policy(policy);
@@ -30,13 +36,14 @@ Result<RunSummary> run_once(const Setting& setting, const std::string& policy, s
     }
     policies.push_back(*std::move(made));
   }
-  const auto result = simulate(setting, policies, {.seed = seed});
+  const auto result =
+      simulate(setting, policies, {.seed = seed, .observer = nullptr, .foresight = {}});
   return result ? Result<RunSummary>(summarise(*result)) : fail(result.error());
 }
 
 Result<Row> run_candidate(const Scenario& scenario, std::size_t cell, std::size_t entry,
                           const std::string& policy, std::uint64_t seed) {
-  Row row{.cell = cell, .entry = entry, .policy = policy, .runs = {}};
+  Row row{.cell = cell, .entry = entry, .policy = policy, .runs = {}, .theorem = {}};
   for (std::uint32_t i = 0; i < scenario.seeds; ++i) {
     auto run = run_once(scenario.cells[cell].setting, policy, seed + i);
     if (!run) {
@@ -174,6 +181,13 @@ Result<Row> run_row(const Scenario& scenario, std::size_t cell, std::size_t entr
     if (!best || loss(*row, tune, accounting) < loss(*best, tune, accounting)) {
       best = *std::move(row);
     }
+  }
+  if (has_theorem(best->policy)) {
+    const auto check = check_theorem(scenario.cells[cell].setting, best->policy, seed);
+    if (!check) {
+      return fail(check.error());
+    }
+    best->theorem = *check;
   }
   return *std::move(best);
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -17,33 +18,61 @@ namespace {
 constexpr std::string_view kIid = "iid:";
 constexpr std::string_view kEntropy = "entropy:";
 constexpr double kMostEntropy = 10.0;  // nats; ln 2^16 is 11
+constexpr double kIidEntropy = 0.3;    // any: it says nothing about acceptance
 constexpr double kMostDecay = 100.0;
+constexpr double kTopP = 0.99995;               // GELATO's
 constexpr std::uint32_t kVocabulary = 151'936;  // of the Qwen2.5 models that GELATO uses
 
-// One drafted token on the target's path, or off it.
+// Rows of geometric distributions, p_k = (1 - q) q^k, by their entropy
+// H(q) = -ln(1 - q) - q ln q / (1 - q), which rises with q.
+class GeometricRows {
+ public:
+  GeometricRows() {
+    for (std::size_t i = 0; i < kSteps; ++i) {
+      const double q = ratio(i);
+      entropy_[i] = i == 0 ? 0.0 : -std::log1p(-q) - q * std::log(q) / (1.0 - q);
+    }
+  }
+
+  [[nodiscard]] TraceToken row(double entropy) const {
+    const auto next = std::lower_bound(entropy_.begin(), entropy_.end(), entropy);
+    const auto place = std::min(static_cast<std::size_t>(next - entropy_.begin()), kSteps - 1);
+    const double q = ratio(place);
+    // The first n tokens have probability 1 - q^n.
+    const double n = q > 0.0 ? std::ceil(std::log(1.0 - kTopP) / std::log(q)) : 1.0;
+    return {.entropy = static_cast<float>(entropy),
+            .top1 = static_cast<float>(1.0 - q),
+            .margin = static_cast<float>((1.0 - q) * (1.0 - q)),
+            .top_p = static_cast<std::uint16_t>(std::clamp(n, 1.0, 65535.0)),
+            .match = 0};
+  }
+
+ private:
+  static constexpr std::size_t kSteps = 4096;
+  // q = 1 - 1e-4 has 10 nats.
+  static double ratio(std::size_t i) {
+    return 1.0 - std::pow(1e-4, static_cast<double>(i) / (kSteps - 1));
+  }
+  std::array<double, kSteps> entropy_{};
+};
+
+// How drafted tokens look and whether they match.
 struct Law {
-  double acceptance = 0.0;  // iid; unused if decay > 0
-  double decay = 0.0;
+  double acceptance = 0.0;  // iid
+  double decay = 0.0;       // 0: iid
   double mean_entropy = 0.0;
 
-  TraceToken draw(Rng& rng) const {
+  TraceToken draw(const GeometricRows& rows, Rng& rng) const {
     const double u = rng.uniform();
     if (decay == 0.0) {
-      const auto p = static_cast<float>(acceptance);
-      return {.entropy = 1.0F - p,
-              .top1 = p,
-              .margin = p,
-              .top_p = 1,
-              .match = static_cast<std::uint8_t>(u < acceptance)};
+      TraceToken token = rows.row(kIidEntropy);
+      token.match = static_cast<std::uint8_t>(u < acceptance);
+      return token;
     }
     const double entropy = std::min(-mean_entropy * std::log1p(-rng.uniform()), kMostEntropy);
-    // Of the distributions with this entropy: exp(H) tokens, equally likely.
-    const auto top1 = static_cast<float>(std::exp(-entropy));
-    return {.entropy = static_cast<float>(entropy),
-            .top1 = top1,
-            .margin = 0.0F,
-            .top_p = static_cast<std::uint16_t>(std::ceil(std::exp(entropy))),
-            .match = static_cast<std::uint8_t>(u < std::exp(-decay * entropy))};
+    TraceToken token = rows.row(entropy);
+    token.match = static_cast<std::uint8_t>(u < std::exp(-decay * entropy));
+    return token;
   }
 };
 
@@ -97,18 +126,20 @@ Result<DraftTrace> make_synthetic_trace(std::string_view text, std::uint64_t see
   if (!law) {
     return fail(law.error());
   }
+  const GeometricRows rows;
   Rng rng(seed, "sim/trace");
   std::vector<TraceToken> path;  // the draft model's next row at every position
   path.reserve(positions);
   for (std::uint32_t i = 0; i < positions; ++i) {
-    path.push_back(law->draw(rng));
+    path.push_back(law->draw(rows, rng));
   }
   DraftTrace trace;
   trace.machine = "synthetic " + std::string(text);
   trace.target = trace.draft = trace.machine;
   trace.vocabulary = kVocabulary;
   trace.depth = depth;
-  trace.top_p = 1.0;
+  trace.top_p = kTopP;
+  trace.verify.assign(depth + std::size_t{1}, Seconds());  // nothing was measured
   trace.prompts.push_back({.id = std::string(text), .set = "synthetic", .positions = positions});
   trace.target_tokens.assign(positions, 0);
   trace.tokens.reserve(std::size_t{positions} * depth);
@@ -116,7 +147,7 @@ Result<DraftTrace> make_synthetic_trace(std::string_view text, std::uint64_t see
     bool on_path = true;
     for (std::uint32_t j = 0; j < depth; ++j) {
       const bool inside = i + j < positions;
-      trace.tokens.push_back(on_path && inside ? path[i + j] : law->draw(rng));
+      trace.tokens.push_back(on_path && inside ? path[i + j] : law->draw(rows, rng));
       trace.tokens.back().match &= static_cast<std::uint8_t>(inside);
       on_path = on_path && trace.tokens.back().match != 0;
     }

@@ -38,15 +38,16 @@ enum class Tune : std::uint8_t { kNone, kTokensPerSecond, kJoulesPerToken };
 
 // How a row takes part in the summary.
 enum class Role : std::uint8_t {
-  kBaseline,   // what others are compared with
-  kContender,  // what is compared
-  kOther,      // shown only
+  kBaseline,     // what others are compared with
+  kContender,    // what is compared
+  kOneInFlight,  // the same without pipelining
+  kOther,        // shown only
 };
 
 // One line of a comparison: a policy, or the best of several in each cell.
 struct Entry {
   std::string label;
-  std::vector<std::string> candidates;  // policy strings; {field} stands for the cell's value
+  std::string text;  // as written: {field} stands for the cell's value, {a,b} for several
   Tune tune = Tune::kNone;
   Role role = Role::kOther;
 };
@@ -60,10 +61,10 @@ struct Cell {
 struct Scenario {
   std::string name;
   std::string description;
-  std::string trace;        // as the scenario names it
-  bool synthetic = false;   // a cell's trace was drawn, not recorded
-  std::uint32_t seeds = 1;  // runs of each candidate
-  bool oracle = false;      // add the clairvoyant bound to every cell
+  std::string trace;              // as the scenario names it
+  bool synthetic = false;         // a cell's trace was drawn, not recorded
+  std::uint32_t seeds = 1;        // runs of each candidate
+  std::uint64_t fingerprint = 0;  // of text, seed and traces: whose rows belong together
   std::vector<Entry> entries;
   std::vector<Cell> cells;
 };

@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "gelato/base/result.h"
 #include "gelato/sim/scenario.h"
 #include "gelato/sim/simulation.h"
+#include "gelato/sim/theorem.h"
 
 namespace gelato::sim {
 
@@ -36,8 +38,9 @@ double joules_per_token(const RunSummary& run, Accounting accounting);
 struct Row {
   std::size_t cell = 0;
   std::size_t entry = 0;
-  std::string policy;            // the candidate that was chosen, with its parameters
-  std::vector<RunSummary> runs;  // one per seed
+  std::string policy;                   // the candidate that was chosen, with its parameters
+  std::vector<RunSummary> runs;         // one per seed
+  std::optional<TheoremCheck> theorem;  // of `gelato-paper`, with the first seed
 
   // Of all runs together.
   [[nodiscard]] double tokens_per_second(Accounting accounting) const;

@@ -1,10 +1,14 @@
 // Traces that no model wrote, for tests and for closed forms: declared as synthetic in
 // DraftTrace::machine and in every result.
 //
-//   iid:0.8                 every drafted token is accepted with this probability, whatever its row
+//   iid:0.8                 every drafted token is accepted with this probability; all rows look
+//                           alike
 //   entropy:0.35,0.6        entropies drawn from an exponential distribution of mean 0.6 nats, and
 //                           a token with entropy H accepted with probability exp(-0.35 H): GELATO's
 //                           phi, arXiv 2605.10124, equation 10
+//
+// Rows are geometric distributions with that entropy: their top-1 probability, margin and top-p set
+// (p = 0.99995) follow.
 #pragma once
 
 #include <cstdint>
