@@ -170,12 +170,11 @@ class Timeline {
       now += cost_.draft_token;
       ++outcome.drafted;
       const Place& place = text_[(at_ + outcome.drafted - 1) % text_.size()];
-      stopped = outcome.drafted == bound ||
-                !policy_.keep_drafting({.drafted = outcome.drafted,
-                                        .last = place.row,
-                                        .max_draft = bound,
-                                        .verified = verified,
-                                        .in_flight = sent - verified});
+      stopped = outcome.drafted == bound || !policy_.keep_drafting({.drafted = outcome.drafted,
+                                                                    .last = place.row,
+                                                                    .max_draft = bound,
+                                                                    .verified = verified,
+                                                                    .in_flight = sent - verified});
       if (stopped || outcome.drafted - sent == chunk) {
         send();
       }
