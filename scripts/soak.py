@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -157,7 +158,7 @@ class Device(threading.Thread):
         if killed and code == -signal.SIGKILL:
             # After a finished text the program ends the line.
             self.judge.check(prompt, out.decode(errors="replace").removesuffix("\n"), None)
-        elif code != 0 and not out and b"gelato: edge 127.0.0.1:" in err:
+        elif code != 0 and not out and re.search(rb"gelato: (cannot connect to )?edge 127", err):
             self.counts.add(refused=1)  # no edge at its first contact, and it says so
         elif code != 0:
             self.counts.add(failed=1)

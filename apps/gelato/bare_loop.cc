@@ -70,7 +70,8 @@ Result<std::unique_ptr<BareLoop>> BareLoop::create(const engine::LanguageModel& 
 Result<BareRate> BareLoop::play(const LoadResult& load, std::uint32_t prompt, std::uint32_t text,
                                 Seconds window, bool full) {
   const engine::ContextOptions& options = context_->options();
-  const std::vector<spec::Token> tokens(std::max<std::size_t>(prompt, options.batch_tokens), 1);
+  const std::vector<spec::Token> tokens(
+      std::max<std::size_t>(std::size_t{prompt} + text, options.batch_tokens), 1);
   std::vector<std::uint32_t> sequences;  // of devices that had rounds
   for (std::uint32_t i = 0; i < load.answers.size(); ++i) {
     if (load.answers[i].empty()) {
@@ -81,7 +82,8 @@ Result<BareRate> BareLoop::play(const LoadResult& load, std::uint32_t prompt, st
       return fail(ok.error());
     }
     engine::Sequence sequence(*context_, i);
-    if (auto ok = sequence.append({tokens.data(), prompt}, 0); !ok) {
+    const std::size_t written = std::size_t{text} * i / load.answers.size();
+    if (auto ok = sequence.append({tokens.data(), prompt + written}, 0); !ok) {
       return fail(ok.error());
     }
   }

@@ -45,15 +45,17 @@ std::string last_line(std::string text) {
   return text.substr(text.rfind('\n') + 1);
 }
 
-// HOST:PORT of "gelato edge: listening on HOST:PORT\n"; empty if that is not there yet.
+// HOST:PORT of a line "... listening on [http://]HOST:PORT\n"; empty if that is not there yet.
 std::string listening_on(const std::string& text) {
   constexpr std::string_view kMark = "listening on ";
+  constexpr std::string_view kScheme = "http://";
   const std::size_t at = text.find(kMark);
   const std::size_t end = at == std::string::npos ? at : text.find('\n', at);
   if (end == std::string::npos) {
     return {};
   }
-  return text.substr(at + kMark.size(), end - at - kMark.size());
+  const std::string where = text.substr(at + kMark.size(), end - at - kMark.size());
+  return where.starts_with(kScheme) ? where.substr(kScheme.size()) : where;
 }
 
 }  // namespace
@@ -61,14 +63,19 @@ std::string listening_on(const std::string& text) {
 Result<std::unique_ptr<EdgeProcess>> EdgeProcess::start(const std::string& program,
                                                         const std::vector<std::string>& options,
                                                         const Clock& clock) {
+  std::vector<std::string> command = {program.empty() ? "/proc/self/exe" : program, "edge",
+                                      "--listen", "127.0.0.1:0"};
+  command.insert(command.end(), options.begin(), options.end());
+  return start_server(command, clock);
+}
+
+Result<std::unique_ptr<EdgeProcess>> EdgeProcess::start_server(
+    const std::vector<std::string>& command, const Clock& clock) {
   auto out = memory_file("edge-out");
   auto err = memory_file("edge-err");
   if (!out || !err) {
     return fail(out ? err.error() : out.error());
   }
-  std::vector<std::string> command = {program.empty() ? "/proc/self/exe" : program, "edge",
-                                      "--listen", "127.0.0.1:0"};
-  command.insert(command.end(), options.begin(), options.end());
   auto child = Child::start(command, out->get(), err->get());
   if (!child) {
     return fail(child.error());
@@ -78,17 +85,17 @@ Result<std::unique_ptr<EdgeProcess>> EdgeProcess::start(const std::string& progr
   const Seconds until = clock.now() + kPatience;
   while (edge->endpoint_.empty()) {
     const bool ended = edge->child_.ended(kSliceMs);
-    edge->endpoint_ = listening_on(content(edge->out_));
+    edge->endpoint_ = listening_on(content(edge->out_) + content(edge->err_));
     if (ended) {
       return fail(ErrorCode::kUnavailable,
-                  fmt::format("the edge ended: {}", last_line(content(edge->err_))));
+                  fmt::format("the server ended: {}", last_line(content(edge->err_))));
     }
     if (interrupted()) {
-      return fail(ErrorCode::kCancelled, "interrupted while the edge was starting");
+      return fail(ErrorCode::kCancelled, "interrupted while the server was starting");
     }
     if (clock.now() > until) {
       return fail(ErrorCode::kDeadlineExceeded,
-                  fmt::format("the edge does not serve after {:.0f} s", kPatience.value()));
+                  fmt::format("the server is not ready after {:.0f} s", kPatience.value()));
     }
   }
   return edge;

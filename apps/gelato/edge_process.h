@@ -1,4 +1,4 @@
-// `gelato edge` as a child of this process, on a free port of the loopback.
+// `gelato edge`, or another server, as a child of this process, on a free port of the loopback.
 #pragma once
 
 #include <memory>
@@ -21,6 +21,10 @@ class EdgeProcess {
   static Result<std::unique_ptr<EdgeProcess>> start(const std::string& program,
                                                     const std::vector<std::string>& options,
                                                     const Clock& clock);
+  // Starts `command`, a server that says "listening on [http://]HOST:PORT" as `gelato edge` does.
+  // Errors: as above.
+  static Result<std::unique_ptr<EdgeProcess>> start_server(const std::vector<std::string>& command,
+                                                           const Clock& clock);
   ~EdgeProcess();
   EdgeProcess(const EdgeProcess&) = delete;
   EdgeProcess& operator=(const EdgeProcess&) = delete;
