@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares the table of a folder's MANIFEST.md with the folder's *.gguf files.
+"""Compares the table of a folder's MANIFEST.md with the folder's *.gguf and *.trace files.
 
 check_models.py FOLDER: every row's size and SHA-256 must be the file's, and every file must have a
 row. Prints one line per difference; exit status 0 when there is none, 1 otherwise, 2 for wrong usage.
@@ -11,7 +11,7 @@ import re
 import sys
 
 ROW = re.compile(
-    r"^\|\s*`(?P<name>[^`/]+\.gguf)`\s*\|.*\|\s*(?P<bytes>\d+)\s*\|\s*`(?P<sha256>[0-9a-f]{64})`\s*\|$",
+    r"^\|\s*`(?P<name>[^`/]+\.(?:gguf|trace))`\s*\|.*\|\s*(?P<bytes>\d+)\s*\|\s*`(?P<sha256>[0-9a-f]{64})`\s*\|$",
     re.MULTILINE,
 )
 
@@ -22,7 +22,7 @@ def differences(folder: pathlib.Path) -> list[str]:
     if not manifest.is_file():
         return [f"{manifest} does not exist"]
     rows = {m["name"]: m for m in ROW.finditer(manifest.read_text(encoding="utf-8"))}
-    files = {path.name: path for path in folder.glob("*.gguf")}
+    files = {path.name: path for path in folder.iterdir() if path.suffix in (".gguf", ".trace")}
     found = []
     if not rows:
         found.append(f"{manifest} has no row of the form | `name.gguf` | ... | bytes | `sha256` |")
