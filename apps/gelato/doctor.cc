@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "gelato/cli.h"
 #include "gelato/commands.h"
 #include "gelato/doctor_checks.h"
+#include "gelato/doctor_energy.h"
 #include "gelato/report/output.h"
 
 namespace gelato::cli {
@@ -17,6 +19,8 @@ namespace {
 struct DoctorFlags {
   ModelFlags models;
   bool no_measure = false;
+  MeasureFlags measure;
+  std::string sysfs = "/sys";
   std::string json;
 };
 
@@ -94,6 +98,16 @@ void check_models(const DoctorFlags& flags, Workplace& workplace, Report& report
   }
 }
 
+void check_energy(const DoctorFlags& flags, const Workplace& workplace, Report& report) {
+  const energy::MeterPlaces places{.sysfs = flags.sysfs, .hwmon_rails = {}};
+  for (Finding& meter : check_meters(places, workplace.clock())) {
+    report.add(std::move(meter));
+  }
+  if (flags.measure.wanted && !interrupted()) {
+    report.add(measure_machine(flags.measure, flags.models, places, workplace));
+  }
+}
+
 Result<bool> doctor(const DoctorFlags& flags) {
   if (auto ok = check_json(flags.json); !ok) {
     return fail(ok.error());
@@ -107,6 +121,7 @@ Result<bool> doctor(const DoctorFlags& flags) {
     report.add(check_llama((*workplace)->backend()));
     report.add(check_processors((*workplace)->backend()));
     check_models(flags, **workplace, report);
+    check_energy(flags, **workplace, report);
   } else {
     report.add({.subject = "llama.cpp", .health = Health::kBad, .text = workplace.error().message});
   }
@@ -136,6 +151,23 @@ int doctor_command(const std::vector<std::string>& arguments) {
   set_up(app);
   flags.models.add_to(app);
   app.add_flag("--no-measure", flags.no_measure, "Do not measure whether speculation pays");
+  app.add_flag("--measure", flags.measure.wanted,
+               "Measure the device profile this-machine with the draft model, and write it");
+  app.add_option("--profile", flags.measure.profile,
+                 "Where it goes (default: gelato/profiles below $XDG_CONFIG_HOME or ~/.config)")
+      ->type_name("FILE")
+      ->needs("--measure");
+  for (const auto& [name, value, what] :
+       {std::tuple{"--draft-watts", &flags.measure.draft_watts, "while drafting"},
+        std::tuple{"--idle-watts", &flags.measure.idle_watts, "at rest"}}) {
+    app.add_option(name, *value,
+                   fmt::format("Power of this device {} (default: measured, or an estimate)", what))
+        ->type_name("W")
+        ->check(CLI::Range(0.0, 2000.0))
+        ->needs("--measure");
+  }
+  app.add_option("--sysfs", flags.sysfs, "Where the sensors are (default: /sys)")
+      ->type_name("FOLDER");
   add_json_option(app, flags.json);
   app.footer("\nExample:\n  gelato doctor -m target.gguf -md draft.gguf\n");
   int exit_code = kSuccess;

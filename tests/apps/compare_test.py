@@ -168,7 +168,8 @@ class Doctor(cli.CommandTest):
         self.assertEqual(
             list(found),
             ["gelato", "llama.cpp", "processors", "memory", "bundled models", "vocabulary",
-             "chat template", "threads", "speculation", "output"],
+             "chat template", "threads", "speculation", "meter battery", "meter hwmon",
+             "meter rapl", "meter nvml", "output"],
         )  # fmt: skip
         self.assertNotIn("failed", {check["state"] for check in data["checks"]})
         self.assertIn("SHA-256", found["bundled models"]["text"])
