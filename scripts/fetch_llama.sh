@@ -8,7 +8,6 @@ cd "$(dirname "$0")/.."
 . scripts/llama.pin
 
 dest=build/deps/llama
-cache=build/deps/npm
 stamp="$dest/.stamp"
 want="$LLAMA_RELEASE $LLAMA_NPM_VERSION $(uname -m)"
 with_source=no
@@ -24,23 +23,11 @@ case "$(uname -m)" in
     ;;
 esac
 
-fetch() { # PACKAGE TARBALL SHA512: leaves the checked tarball in $cache
-  local file="$cache/$2"
-  mkdir -p "$cache"
-  if [ ! -f "$file" ] || ! echo "$3  $file" | sha512sum --check --status; then
-    echo "setup: fetching $1 $LLAMA_NPM_VERSION"
-    (cd "$cache" && npm pack --loglevel error --ignore-scripts --cache "$PWD/npm-cache" \
-      "$1@$LLAMA_NPM_VERSION" >/dev/null) || {
-      echo "setup: npm could not fetch $1; check the network, then run this again." >&2
-      exit 1
-    }
-    rm -rf "$cache/npm-cache" # a second copy of the same tarball
-  fi
-  if ! echo "$3  $file" | sha512sum --check --status; then
-    rm -f "$file"
-    echo "setup: $2 does not have the SHA-512 pinned in scripts/llama.pin; removed it." >&2
-    exit 1
-  fi
+# shellcheck source=scripts/fetch_npm.sh
+. scripts/fetch_npm.sh
+
+fetch() { # PACKAGE TARBALL SHA512: leaves the checked tarball in $npm_cache
+  fetch_npm "$1" "$LLAMA_NPM_VERSION" "$2" "$3" scripts/llama.pin
 }
 
 bundle() { # unpacks the release's git bundle into $1
@@ -48,7 +35,7 @@ bundle() { # unpacks the release's git bundle into $1
   fetch $LLAMA_BUNDLE
   rm -rf "$1" "$dest/bundle.tmp"
   mkdir -p "$dest/bundle.tmp"
-  tar -xzf "$cache/node-llama-cpp-$LLAMA_NPM_VERSION.tgz" -C "$dest/bundle.tmp" \
+  tar -xzf "$npm_cache/node-llama-cpp-$LLAMA_NPM_VERSION.tgz" -C "$dest/bundle.tmp" \
     package/llama/gitRelease.bundle
   git clone --quiet --no-checkout "$dest/bundle.tmp/package/llama/gitRelease.bundle" "$1"
   rm -rf "$dest/bundle.tmp"
@@ -65,9 +52,9 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ]; then
   fetch $libraries
   # shellcheck disable=SC2086
   set -- $libraries
-  tar -xzf "$cache/$2" -C "$dest" --strip-components=3 --wildcards 'package/bins/*/lib*.so'
+  tar -xzf "$npm_cache/$2" -C "$dest" --strip-components=3 --wildcards 'package/bins/*/lib*.so'
   mv "$dest"/lib*.so "$dest/lib/"
-  tar -xzf "$cache/$2" -C "$dest" --strip-components=1 package/LICENSE
+  tar -xzf "$npm_cache/$2" -C "$dest" --strip-components=1 package/LICENSE
   bundle "$dest/headers.tmp"
   git -C "$dest/headers.tmp" checkout --quiet HEAD -- include ggml/include LICENSE
   cp "$dest"/headers.tmp/include/*.h "$dest"/headers.tmp/ggml/include/*.h "$dest/include/"

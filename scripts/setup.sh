@@ -28,9 +28,8 @@ done
 system_llama=no
 if pkg-config --exists llama 2>/dev/null; then
   system_llama=yes
-elif ! command -v npm >/dev/null; then
-  missing+=(npm) # brings llama.cpp's prebuilt libraries
 fi
+command -v npm >/dev/null || missing+=(npm) # brings llama.cpp's prebuilt libraries and uPlot
 
 if [ ${#missing[@]} -gt 0 ]; then
   if [ "$(id -u)" != 0 ]; then
@@ -52,3 +51,4 @@ if [ $system_llama = yes ]; then
 else
   scripts/fetch_llama.sh
 fi
+scripts/fetch_uplot.sh
