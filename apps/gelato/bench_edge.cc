@@ -17,6 +17,7 @@
 #include "gelato/report/manifest.h"
 #include "gelato/report/output.h"
 #include "gelato/report/progress.h"
+#include "gelato/result_output.h"
 #include "gelato/text_sink.h"
 
 namespace gelato::cli {
@@ -154,7 +155,7 @@ Result<std::vector<EdgeBenchTurn>> take_turns(const EdgeBenchFlags& flags, const
 }
 
 Result<void> bench_edge(EdgeBenchFlags flags) {
-  if (auto ok = check_json(flags.json); !ok) {
+  if (auto ok = flags.output.check(); !ok) {
     return ok;
   }
   if (const auto policy = control::make_policy(flags.policy); !policy) {
@@ -236,14 +237,14 @@ Result<void> bench_edge(EdgeBenchFlags flags) {
   if (edge) {
     outcome.rss_mb = edge->resident_mib();
   }
-  const int text_to = text_descriptor(flags.json);
+  const int text_to = flags.output.text_descriptor();
   Output out(text_to);
   out.write(render(flags, outcome, report::terminal_of(text_to)));
-  if (!flags.json.empty()) {
+  if (flags.output.wanted()) {
     nlohmann::json result =
         report::to_json({.seed = 0, .machine = report::this_machine(), .models = {}});
     result.update(to_json(flags, outcome));
-    if (auto ok = report::write_json(flags.json, result); !ok) {
+    if (auto ok = flags.output.write(result); !ok) {
       return ok;
     }
   }
@@ -296,7 +297,7 @@ int bench_edge_command(const std::vector<std::string>& arguments) {
                  "many clients (scripts/llama_server.sh compiles it)")
       ->type_name("FILE");
   app.add_flag("--insecure", flags.insecure, "That edge is without TLS");
-  add_json_option(app, flags.json);
+  flags.output.add_to(app);
   app.footer("\nExample:\n  gelato bench edge --devices 32 --replay --json edge.json\n");
   int exit_code = kSuccess;
   if (!parse(app, arguments, exit_code)) {

@@ -9,6 +9,7 @@
 
 #include "gelato/comparison.h"
 #include "gelato/model_options.h"
+#include "gelato/result_output.h"
 
 namespace gelato::cli {
 
@@ -22,7 +23,7 @@ struct BenchFlags {
   std::vector<std::string> policies;
   std::string peer;
   bool no_peer = false;
-  std::string json;
+  ResultFlags output;
 };
 
 inline constexpr const char* kOurs = "gelato";

@@ -9,8 +9,8 @@
 #include "gelato/comparison_report.h"
 #include "gelato/generation.h"
 #include "gelato/prompts.h"
-#include "gelato/report/output.h"
 #include "gelato/report/progress.h"
+#include "gelato/result_output.h"
 
 namespace gelato::cli {
 namespace {
@@ -163,7 +163,7 @@ Result<void> judge(const Outcome& outcome, const std::vector<Agreement>& agreeme
 }
 
 Result<void> bench_local(const BenchFlags& flags) {
-  if (auto ok = check_json(flags.json); !ok) {
+  if (auto ok = flags.output.check(); !ok) {
     return ok;
   }
   if (!flags.models.has_draft()) {
@@ -197,15 +197,15 @@ Result<void> bench_local(const BenchFlags& flags) {
   if (!agreements) {
     return fail(agreements.error());
   }
-  const int text_to = text_descriptor(flags.json);
+  const int text_to = flags.output.text_descriptor();
   Output out(text_to);
   out.write(report_text(*outcome, report::terminal_of(text_to)));
-  if (!flags.json.empty()) {
+  if (flags.output.wanted()) {
     const auto result = result_of(flags, plan, *outcome, *agreements, session);
     if (!result) {
       return fail(result.error());
     }
-    if (auto ok = report::write_json(flags.json, *result); !ok) {
+    if (auto ok = flags.output.write(*result); !ok) {
       return ok;
     }
   }
@@ -256,7 +256,7 @@ int bench_local_command(const std::vector<std::string>& arguments) {
                               "peers` builds, if it is there)")
                    ->type_name("FILE");
   app.add_flag("--no-peer", flags.no_peer, "Leave llama.cpp's program out")->excludes(peer);
-  add_json_option(app, flags.json);
+  flags.output.add_to(app);
   app.footer("\nExample:\n  gelato bench local --gamma 2,4 -n 64 --json bench.json\n");
   int exit_code = kSuccess;
   if (!parse(app, arguments, exit_code)) {

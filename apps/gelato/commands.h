@@ -14,5 +14,6 @@ int edge_command(const std::vector<std::string>& arguments);
 int sim_command(const std::vector<std::string>& arguments);
 int trace_command(const std::vector<std::string>& arguments);
 int doctor_command(const std::vector<std::string>& arguments);
+int report_command(const std::vector<std::string>& arguments);
 
 }  // namespace gelato::cli

@@ -13,6 +13,7 @@
 #include "gelato/llama_server_load.h"
 #include "gelato/report/summary.h"
 #include "gelato/report/terminal.h"
+#include "gelato/result_output.h"
 
 namespace gelato::cli {
 
@@ -30,7 +31,7 @@ struct EdgeBenchFlags {
   std::uint32_t batch_tokens = 512;
   std::vector<std::string> prompts;
   std::string llama_server;  // empty: not beside it
-  std::string json;
+  ResultFlags output;
 };
 
 // One turn: the devices, then the bare loop twice, then llama.cpp's server.

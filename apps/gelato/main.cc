@@ -28,6 +28,8 @@ const std::array kCommands = {
     Command{"sim", "replay traces through policies, links and devices", gelato::cli::sim_command},
     Command{"trace", "record and inspect what the draft proposes: gelato trace record",
             gelato::cli::trace_command},
+    Command{"report", "a result of another command as a page with plots, or as CSV",
+            gelato::cli::report_command},
     Command{"doctor", "what works on this machine", gelato::cli::doctor_command},
 };
 

@@ -27,7 +27,8 @@ class Blocks(cli.CommandTest):
                 )  # fmt: skip
                 self.assertEqual(done.returncode, 0, done.stderr.decode())
         written = {file.name for file in self.folder.iterdir()}
-        self.assertEqual(written, {"run.json", "demo.json", "bench.json", "doctor.json", "a.csv", "a.trace", "prompts.jsonl", "trace.json"})
+        self.assertEqual(written, {"run.json", "demo.json", "bench.json", "bench.html", "bench.csv", "doctor.json",
+                                   "profile.toml", "a.csv", "a.trace", "prompts.jsonl", "trace.json"})
 
 
 if __name__ == "__main__":
