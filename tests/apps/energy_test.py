@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import tomllib
 import unittest
 
@@ -115,6 +116,35 @@ class Pace(EnergyTest):
         self.assertEqual(data["pace"]["profile"], "own")
         file.write_text(text.replace("schema = 1", "schema = 1\nspeed = 3"))
         self.assert_refused(cli.generate("--pace", file), FAILED, "own.toml", "speed")
+
+
+class Device(EnergyTest):
+    """The same over a link: what is sent and received has its share."""
+
+    def test_sending_and_receiving_have_their_joules(self):
+        edge = subprocess.Popen(
+            [cli.GELATO, "edge", "--listen", "127.0.0.1:0"], text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        with edge:
+            try:
+                endpoint = edge.stdout.readline().split()[-1]
+                done = cli.run(
+                    "device", "--edge", endpoint, "-p", "Once upon a time", "-n", "20",
+                    "--link", "rate=1mbit,delay=5ms", "--energy", "model:phone", "--json", "-",
+                )  # fmt: skip
+            finally:
+                edge.terminate()
+        self.assert_works(done)
+        data = json.loads(done.stdout)
+        split = data["energy_split_j"]
+        self.assertGreater(split["tx"], 0)
+        self.assertGreater(split["rx"], 0)
+        self.assertAlmostEqual(sum(split.values()), data["energy_j"])
+        # No more than all bytes at the link's rate: 1.73 W sending, see the profile.
+        self.assertLessEqual(split["tx"], 1.74 * 8 * data["uplink_bytes"] / 1e6)
+        self.assertEqual(data["energy_source"], "model:phone")
+        self.assertLessEqual(NOTHING | {"pace"}, data.keys())
 
 
 class Doctor(EnergyTest):
