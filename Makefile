@@ -69,7 +69,7 @@ tsan-all: setup ## every test with ThreadSanitizer
 
 fuzz: setup-dev ## run the fuzzers of the pure modules for FUZZ_SECONDS (default 30) each
 	@scripts/build.sh fuzz $(FUZZERS)
-	@scripts/fuzz.sh
+	@scripts/fuzz.sh $(FUZZERS)
 
 docs-check: build ## run the commands of README.md, check the links of every page
 	@scripts/docs_check.sh
