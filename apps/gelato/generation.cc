@@ -113,6 +113,7 @@ nlohmann::json to_json(const device::GenerationStats& stats, Seconds decode_time
       {"stop_reasons",
        {{"bound", stats.draft_stops.bound},
         {"policy", stats.draft_stops.policy},
+        {"verdict", stats.draft_stops.verdict},
         {"drafter", stats.draft_stops.drafter},
         {"eog", stats.draft_stops.eog}}},
       // One process: nothing travels, and the only edge is this machine.

@@ -29,10 +29,14 @@ double LineFit::slope() const {
 
 double LineFit::base() const { return n_ > 0.0 ? std::max(0.0, (y_ - slope() * x_) / n_) : 0.0; }
 
-void CostTracker::add(std::uint32_t drafted, Seconds drafting, Seconds verifying) {
+void CostTracker::add_drafting(std::uint32_t drafted, Seconds drafting) {
   if (drafted > 0) {
     draft_.add(0.0, drafting.value() / drafted);
   }
+}
+
+void CostTracker::add(std::uint32_t drafted, Seconds drafting, Seconds verifying) {
+  add_drafting(drafted, drafting);
   verify_.add(drafted, verifying.value());
 }
 

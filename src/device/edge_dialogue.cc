@@ -37,6 +37,8 @@ void EdgeDialogue::start(std::span<const spec::Token> prompt) {
 proto::Open EdgeDialogue::open() {
   sent_ = 0;
   answered_ = 0;
+  stale_until_ = 0;
+  ahead_ = 0;
   drawn_.reset();  // part of what open() sends
   opened_at_ = text_.size();
   in_step_ = true;
@@ -78,12 +80,14 @@ void EdgeDialogue::forget_session() {
 proto::Place EdgeDialogue::next_place() {
   ++sent_;
   return {.after = answered_,
-          .base = static_cast<std::uint32_t>(text_.size()),
+          .base = static_cast<std::uint32_t>(text_.size()) + ahead_,
           .drawn = std::exchange(drawn_, std::nullopt)};
 }
 
-proto::Draft EdgeDialogue::ask(const spec::Draft& draft) {
-  proto::Draft request{.place = next_place(), .draft = draft, .q = {}};
+proto::Draft EdgeDialogue::ask(const spec::Draft& draft, bool bonus) {
+  proto::Draft request{.place = next_place(), .draft = draft, .q = {}, .no_bonus = !bonus};
+  bonus_[sent_ % bonus_.size()] = bonus;
+  ahead_ += static_cast<std::uint32_t>(draft.size());
   if (terms_.mode == proto::WireMode::kDssd) {
     for (std::size_t i = 0; i < draft.size(); ++i) {
       request.q.push_back(draft.rows()[i].prob(draft.tokens()[i]));
@@ -106,40 +110,86 @@ Result<spec::Token> EdgeDialogue::draw(const proto::Verdict& answer, const spec:
   return spec::sample_residual(*p, draft.rows()[answer.accepted], uniforms.uniform());
 }
 
-Result<spec::Verdict> EdgeDialogue::on_verdict(const proto::Verdict& answer,
-                                               const spec::Draft& draft) {
-  if (answer.number != sent_ || answered_ == sent_) {
-    return broken(fmt::format("the edge answered request {} when request {} was asked",
-                              answer.number, sent_));
+// Answers come in the order of the requests.
+Result<void> EdgeDialogue::expected(std::uint32_t number) const {
+  if (number != answered_ + 1 || answered_ == sent_) {
+    return broken(fmt::format("the edge answered request {} when request {} was asked", number,
+                              std::min(answered_ + 1, sent_)));
+  }
+  return {};
+}
+
+Result<ChunkVerdict> EdgeDialogue::on_chunk(const proto::Verdict& answer,
+                                            const spec::Draft& draft) {
+  if (auto ok = expected(answer.number); !ok) {
+    return fail(ok.error());
+  }
+  if (answer.number <= stale_until_) {
+    return broken(fmt::format("the edge decided request {}, which is stale", answer.number));
   }
   if (answer.accepted > draft.size()) {
     return broken(
         fmt::format("the edge accepted {} tokens of a draft of {}", answer.accepted, draft.size()));
   }
-  if (!answer.next && (answer.row.empty() || answer.accepted == draft.size())) {
+  const bool whole = answer.accepted == draft.size();
+  const bool goes_on = whole && !bonus_[answer.number % bonus_.size()];
+  const bool row = !answer.row.empty();
+  if (goes_on && (answer.next || row)) {
+    return broken("the edge added a token to a chunk that another one follows");
+  }
+  if (!goes_on && !answer.next && (!row || whole)) {
     return broken("the edge gave a verdict without the token that follows");
   }
-  auto next = answer.next ? Result<spec::Token>(*answer.next) : draw(answer, draft);
-  if (!next) {
-    return fail(next.error());
+  ChunkVerdict verdict{.accepted = answer.accepted, .next = answer.next};
+  if (!goes_on && !answer.next) {
+    const auto drawn = draw(answer, draft);
+    if (!drawn) {
+      return fail(drawn.error());
+    }
+    verdict.next = *drawn;
   }
   answered_ = answer.number;
   const auto accepted = draft.tokens().first(answer.accepted);
   text_.insert(text_.end(), accepted.begin(), accepted.end());
-  text_.push_back(*next);
+  at_edge_ = text_.size();
+  if (goes_on) {
+    ahead_ -= answer.accepted;
+    return verdict;
+  }
+  ahead_ = 0;
+  stale_until_ = sent_;
+  text_.push_back(*verdict.next);
   if (answer.next) {
     at_edge_ = text_.size();
   } else {
-    at_edge_ = text_.size() - 1;
-    drawn_ = *next;
+    drawn_ = *verdict.next;
   }
-  return spec::Verdict{.accepted = answer.accepted, .next = *next};
+  return verdict;
+}
+
+Result<spec::Verdict> EdgeDialogue::on_verdict(const proto::Verdict& answer,
+                                               const spec::Draft& draft) {
+  const auto verdict = on_chunk(answer, draft);
+  if (!verdict) {
+    return fail(verdict.error());
+  }
+  return spec::Verdict{.accepted = verdict->accepted, .next = *verdict->next};
+}
+
+Result<void> EdgeDialogue::on_stale(const proto::Stale& answer) {
+  if (auto ok = expected(answer.number); !ok) {
+    return ok;
+  }
+  if (answer.number > stale_until_) {
+    return broken(fmt::format("the edge called request {} stale, which is not", answer.number));
+  }
+  answered_ = answer.number;
+  return {};
 }
 
 Result<void> EdgeDialogue::on_tokens(const proto::Tokens& answer) {
-  if (answer.number != sent_ || answered_ == sent_) {
-    return broken(fmt::format("the edge answered request {} when request {} was asked",
-                              answer.number, sent_));
+  if (auto ok = expected(answer.number); !ok) {
+    return ok;
   }
   if (answer.tokens.size() > burst_left_) {
     return broken(fmt::format("the edge wrote {} tokens where at most {} were asked for",

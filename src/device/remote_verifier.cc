@@ -32,6 +32,7 @@ ReconnectOptions reconnect_options(const RemoteOptions& options) {
 
 RemoteStats& RemoteStats::operator+=(const RemoteStats& other) {
   requests += other.requests;
+  stale += other.stale;
   passes += other.passes;
   busy += other.busy;
   queued += other.queued;
@@ -65,6 +66,7 @@ Result<void> RemoteVerifier::start(std::span<const spec::Token> prompt) {
 }
 
 void RemoteVerifier::open_stream() {
+  chunks_in_flight_ = 0;
   transport_->open(dialogue_.open());
   stream_ = Stream::kOpening;
   opened_by_ = clock_->now() + options_.open_timeout;
@@ -91,7 +93,25 @@ WireResult<> RemoteVerifier::take_opened(const proto::Opened& opened) {
   return {};
 }
 
-// The next message but Opened, which is dealt with here.
+// Deals with a message that answers nothing that is waited for: true if it was one.
+WireResult<bool> RemoteVerifier::absorb(const proto::EdgeMessage& message) {
+  if (const auto* opened = std::get_if<proto::Opened>(&message)) {
+    if (auto ok = take_opened(*opened); !ok) {
+      return refuse(ok.error());
+    }
+    return true;
+  }
+  if (const auto* stale = std::get_if<proto::Stale>(&message)) {
+    if (auto ok = dialogue_.on_stale(*stale); !ok) {
+      return malformed(ok.error());
+    }
+    ++stats_.stale;
+    return true;
+  }
+  return false;
+}
+
+// The next message that absorb() does not deal with.
 WireResult<proto::EdgeMessage> RemoteVerifier::await(Seconds timeout) {
   Seconds deadline = clock_->now() + timeout;
   for (;;) {
@@ -114,12 +134,12 @@ WireResult<proto::EdgeMessage> RemoteVerifier::await(Seconds timeout) {
     if (!message->has_value()) {
       continue;
     }
-    const auto* opened = std::get_if<proto::Opened>(&**message);
-    if (opened == nullptr) {
-      return **std::move(message);
+    const auto absorbed = absorb(**message);
+    if (!absorbed) {
+      return refuse(absorbed.error());
     }
-    if (auto ok = take_opened(*opened); !ok) {
-      return refuse(ok.error());
+    if (!*absorbed) {
+      return **std::move(message);
     }
     deadline = clock_->now() + timeout;
   }
@@ -205,6 +225,116 @@ WireResult<> RemoteVerifier::try_write(std::uint32_t count, const Show& show,
       return {};
     }
   }
+}
+
+// A failed stream shows in receive().
+Result<void> RemoteVerifier::send(const spec::Draft& chunk, bool last) {
+  if (auto ok = wait_for_retry(); !ok) {
+    return ok;
+  }
+  be_ready();
+  Chunk& flying = chunks_[(first_chunk_ + chunks_in_flight_++) % chunks_.size()];
+  flying.draft = chunk;
+  flying.measures = stream_ == Stream::kOpen && dialogue_.in_flight() == 0;
+  flying.before = transport_->traffic();
+  flying.sent = clock_->now();
+  transport_->send(dialogue_.ask(chunk, last));
+  flying.bytes = transport_->traffic().up_bytes - flying.before.up_bytes;
+  return {};
+}
+
+WireResult<ChunkVerdict> RemoteVerifier::take_verdict(const proto::Verdict& answer) {
+  if (chunks_in_flight_ == 0) {
+    return refuse(ErrorKind::kMalformed, "the edge gave an answer that fits no request");
+  }
+  const Chunk& chunk = chunks_[first_chunk_];
+  const auto verdict = dialogue_.on_chunk(answer, chunk.draft);
+  if (!verdict) {
+    return malformed(verdict.error());
+  }
+  ++stats_.requests;
+  ++stats_.passes;
+  Traffic before = chunk.before;
+  before.up_bytes = transport_->traffic().up_bytes - chunk.bytes;
+  account(static_cast<std::uint32_t>(chunk.draft.size()), chunk.sent, before, chunk.measures,
+          answer.timing);
+  first_chunk_ = (first_chunk_ + 1) % chunks_.size();
+  chunks_in_flight_ = verdict->next ? 0 : chunks_in_flight_ - 1;
+  return *verdict;
+}
+
+// Nothing if no verdict has come.
+WireResult<std::optional<ChunkVerdict>> RemoteVerifier::poll(Seconds wait) {
+  const auto message = transport_->receive(wait);
+  if (!message) {
+    return refuse(message.error());
+  }
+  if (!message->has_value()) {
+    return std::nullopt;
+  }
+  const auto absorbed = absorb(**message);
+  if (!absorbed) {
+    return refuse(absorbed.error());
+  }
+  if (*absorbed) {
+    return std::nullopt;
+  }
+  const auto* answer = std::get_if<proto::Verdict>(&**message);
+  if (answer == nullptr || stream_ != Stream::kOpen) {
+    return refuse(ErrorKind::kMalformed, "the edge gave an answer that fits no request");
+  }
+  const auto verdict = take_verdict(*answer);
+  if (!verdict) {
+    return refuse(verdict.error());
+  }
+  return *verdict;
+}
+
+// Waits until one of the stale requests, which are all there are, is answered.
+WireResult<std::optional<ChunkVerdict>> RemoteVerifier::await_stale() {
+  const Seconds deadline = clock_->now() + options_.answer_timeout;
+  const std::uint32_t before = dialogue_.in_flight();
+  while (dialogue_.in_flight() == before) {
+    if (interrupted()) {
+      return refuse(ErrorKind::kCancelled, "interrupted while waiting");
+    }
+    if (clock_->now() >= deadline) {
+      return refuse(ErrorKind::kDeadline,
+                    fmt::format("no answer came within {} s", options_.answer_timeout.value()));
+    }
+    if (auto verdict = poll(kPatience); !verdict || *verdict) {
+      return verdict;
+    }
+  }
+  return std::nullopt;
+}
+
+WireResult<std::optional<ChunkVerdict>> RemoteVerifier::await_verdict() {
+  if (chunks_in_flight_ == 0) {
+    return await_stale();
+  }
+  const auto answer = await_answer<proto::Verdict>();
+  if (!answer) {
+    return refuse(answer.error());
+  }
+  const auto verdict = take_verdict(*answer);
+  if (!verdict) {
+    return refuse(verdict.error());
+  }
+  return *verdict;
+}
+
+Result<ChunkAnswer> RemoteVerifier::receive(bool wait) {
+  const auto verdict = wait ? await_verdict() : poll(Seconds(0));
+  if (verdict) {
+    return *verdict ? ChunkAnswer{.state = ChunkAnswer::State::kVerdict, .verdict = **verdict}
+                    : ChunkAnswer{};
+  }
+  chunks_in_flight_ = 0;
+  if (auto ok = lost(verdict.error()); !ok) {
+    return fail(ok.error());
+  }
+  return ChunkAnswer{.state = ChunkAnswer::State::kLost, .verdict = {}};
 }
 
 Result<spec::Verdict> RemoteVerifier::verify(const spec::Draft& draft) {

@@ -104,6 +104,7 @@ control::RoundContext RoundLoop::context() const {
       static_cast<std::uint32_t>(std::min<std::uint64_t>(room() - 1, options_.max_draft));
   context.cost = costs_.estimate();
   if (remote_ != nullptr) {
+    context.max_in_flight = remote_->max_in_flight();
     remote_->estimate(context.cost);
   }
   if (options_.energy != nullptr) {
@@ -120,6 +121,7 @@ bool RoundLoop::may_go_alone() const {
 Result<void> RoundLoop::round() {
   const Seconds begin = clock_->now();
   draft_.clear();
+  verified_ = 0;
   control::RoundPlan plan;
   if (policy_ != nullptr) {
     plan = policy_->begin_round(context());
@@ -143,6 +145,10 @@ Result<void> RoundLoop::round() {
 Result<void> RoundLoop::attempt(const control::RoundPlan& plan, control::RoundOutcome& outcome) {
   if (plan.mode == control::RoundMode::kTargetOnly) {
     return remote_ != nullptr ? burst(plan.burst, outcome) : verify(outcome);
+  }
+  const bool chunks = plan.chunk > 0 && plan.mode == control::RoundMode::kSpeculate;
+  if (chunks && remote_ != nullptr && remote_->max_in_flight() > 1) {
+    return pipeline(plan, outcome);
   }
   if (policy_ != nullptr) {
     const Seconds begin = clock_->now();
@@ -239,24 +245,26 @@ Result<void> RoundLoop::fill_draft(const control::RoundPlan& plan) {
 // One token of the draft model, while the target is out of reach.
 Result<void> RoundLoop::local_round() {
   draft_.clear();
+  verified_ = 0;
   const Seconds begin = clock_->now();
   const auto drafted = drafter_->draft_one(draft_, 0.0F);
   spend(clock_->now() - begin);
   return drafted ? commit_draft() : fail(drafted.error());
 }
 
-// The whole draft becomes text, verified by nobody.
+// What is not verified of the draft becomes text, verified by nobody.
 Result<void> RoundLoop::commit_draft() {
   if (draft_.empty()) {
     done_ = true;  // the draft model's context is full: StopReason::kContext
     return {};
   }
-  for (const spec::Token token : draft_.tokens()) {
+  const auto unverified = draft_.tokens().subspan(verified_);
+  for (const spec::Token token : unverified) {
     committed_.push_back({token, Origin::kDraft});
   }
-  stats_.unverified += draft_.size();
+  stats_.unverified += unverified.size();
   if (remote_ != nullptr) {
-    remote_->append(draft_.tokens());
+    remote_->append(unverified);
   }
   record();
   return drafter_->commit(drafted() - 1, draft_.tokens().back());

@@ -1,7 +1,7 @@
 // Sampled texts across an edge are distributed as the target's own, in both wire modes, whatever
 // the link does: whole texts against exact enumeration.
 //
-// False alarms: rejection below a p-value of 1e-6, one statistic per test and mode, 12 in all.
+// False alarms: rejection below a p-value of 1e-6, one statistic per test and mode, 16 in all.
 // Seeds are fixed.
 #include <gtest/gtest.h>
 
@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/device/chunk_policy.h"
 #include "tests/device/toy_session.h"
 #include "tests/support/chi_square.h"
 
@@ -19,6 +20,7 @@ using proto::WireMode;
 using toy::ToyModel;
 
 constexpr double kFalseAlarm = 1e-6;
+constexpr std::string_view kChunks = "chunks";  // ChunkPolicy
 constexpr std::uint64_t kTexts = 20000;
 constexpr std::size_t kLength = 4;
 
@@ -52,7 +54,9 @@ class RemoteLawTest : public ::testing::Test {
         }
         return faults.uniform() < 0.5 ? Fault::kLoseAnswer : Fault::kLoseMessage;
       };
-      const auto stats = session.write(law.policy, kLength);
+      ChunkPolicy chunks(session.clock, text);
+      const auto stats = law.policy == kChunks ? session.write(chunks, kLength)
+                                               : session.write(law.policy, kLength);
       EXPECT_TRUE(stats.has_value()) << stats.error().message;
       ++counts[toy::text_index(session.sink.tokens(), target.n_vocab())];
     }
@@ -74,6 +78,16 @@ TEST_F(RemoteLawTest, WithEveryFifthMessageOrAnswerLost) {
   for (const WireMode mode : kModes) {
     EXPECT_GT(p_value({.mode = mode, .fault_rate = 0.2}), kFalseAlarm) << to_string(mode);
     EXPECT_GT(p_value({.mode = mode, .policy = "static:1", .fault_rate = 0.2}), kFalseAlarm)
+        << to_string(mode);
+  }
+}
+
+TEST_F(RemoteLawTest, InChunksOfEveryShape) {
+  for (const WireMode mode : kModes) {
+    EXPECT_GT(p_value({.mode = mode, .policy = std::string(kChunks)}), kFalseAlarm)
+        << to_string(mode);
+    EXPECT_GT(p_value({.mode = mode, .policy = std::string(kChunks), .fault_rate = 0.2}),
+              kFalseAlarm)
         << to_string(mode);
   }
 }

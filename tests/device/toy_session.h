@@ -38,7 +38,9 @@ class ToySession {
   }
 
   Result<GenerationStats> write(const std::string& policy, std::uint64_t tokens) {
-    const auto p = control::make_policy(policy).value();
+    return write(*control::make_policy(policy).value(), tokens);
+  }
+  Result<GenerationStats> write(control::Policy& policy, std::uint64_t tokens) {
     if (!verifier) {
       verifier =
           std::make_unique<RemoteVerifier>(edge, clock, log, Rng(1, "jitter"), terms_, options);
@@ -48,7 +50,7 @@ class ToySession {
                     .context_tokens = context_tokens,
                     .end_of_generation = {},
                     .draft_when_away = options.when_offline == WhenOffline::kDraft});
-    loop.speculate(*drafter_, *p);
+    loop.speculate(*drafter_, policy);
     return loop.run(prompt, sink);
   }
 

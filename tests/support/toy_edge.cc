@@ -161,9 +161,21 @@ void ToyEdge::on_open(const proto::Open& open) {
                        .timing = {}});
 }
 
-// Whether a request stands where it must; counts it and commits the token that it brings.
+// Whether a request is to be decided: it is not stale, and stands where it must. Counts it and
+// commits the token that it brings.
 bool ToyEdge::place(const proto::Place& place, Session& session) {
-  if (place.after != stream_->requests++ || place.drawn.has_value() != session.row.has_value()) {
+  most_in_flight_ = std::max(most_in_flight_, stream_->answers.size() + 1);
+  if (place.after > stream_->requests++ || place.after < stream_->after) {
+    fail(proto::ErrorKind::kPosition, "written after an answer that was not given");
+    return false;
+  }
+  stream_->after = place.after;
+  if (place.after < stream_->broken) {
+    ++stale_;
+    answer(proto::Stale{.number = stream_->requests});
+    return false;
+  }
+  if (place.drawn.has_value() != session.row.has_value()) {
     fail(proto::ErrorKind::kUnexpected, "not the request that can come now");
     return false;
   }
@@ -197,8 +209,10 @@ proto::Verdict ToyEdge::decide_dssd(const proto::Draft& draft, Session& session)
     session.text.push_back(token);
     ++verdict.accepted;
   }
-  verdict.next = model_.row(session.text).sample(uniforms.uniform());
-  session.text.push_back(*verdict.next);
+  if (!draft.no_bonus) {
+    verdict.next = model_.row(session.text).sample(uniforms.uniform());
+    session.text.push_back(*verdict.next);
+  }
   return verdict;
 }
 
@@ -207,7 +221,10 @@ void ToyEdge::on_draft(const proto::Draft& draft, Session& session) {
     return;
   }
   if (stream_->terms.mode == proto::WireMode::kDssd) {
-    answer(decide_dssd(draft, session));
+    proto::Verdict verdict = decide_dssd(draft, session);
+    const bool goes_on = !verdict.next && verdict.row.empty();
+    stream_->broken = goes_on ? stream_->broken : stream_->requests;
+    answer(std::move(verdict));
     return;
   }
   std::vector<spec::SparseDist> rows;
@@ -227,10 +244,14 @@ void ToyEdge::on_draft(const proto::Draft& draft, Session& session) {
           : spec::verify_sampling(draft.draft.tokens(), draft.draft.rows(), rows, uniforms);
   session.text.insert(session.text.end(), draft.draft.tokens().begin(),
                       draft.draft.tokens().begin() + verdict.accepted);
-  session.text.push_back(verdict.next);
+  const bool goes_on = draft.no_bonus && verdict.accepted == draft.draft.size();
+  if (!goes_on) {
+    session.text.push_back(verdict.next);
+    stream_->broken = stream_->requests;
+  }
   answer(proto::Verdict{.number = stream_->requests,
                         .accepted = verdict.accepted,
-                        .next = verdict.next,
+                        .next = goes_on ? std::nullopt : std::optional(verdict.next),
                         .row = {},
                         .timing = {.queue = {}, .verify = Seconds(0.002), .sessions = 2}});
 }
@@ -248,6 +269,7 @@ void ToyEdge::on_burst(const proto::Burst& burst, Session& session) {
   if (!place(burst.place, session)) {
     return;
   }
+  stream_->broken = stream_->requests;
   for (std::uint32_t i = 1; i <= burst.count; ++i) {
     const bool full = session.text.size() >= context_tokens;
     proto::Tokens tokens{.number = stream_->requests,

@@ -50,6 +50,9 @@ class ToyEdge final : public EdgeTransport {
   [[nodiscard]] std::vector<proto::Open> opens() const;
   [[nodiscard]] std::size_t sessions() const { return sessions_.size(); }
   [[nodiscard]] Seconds paused() const { return paused_; }
+  // The most requests that were ever without an answer.
+  [[nodiscard]] std::size_t most_in_flight() const { return most_in_flight_; }
+  [[nodiscard]] std::uint64_t stale() const { return stale_; }
 
   void open(const proto::Open& open) override;
   void send(const proto::DeviceMessage& message) override;
@@ -67,6 +70,8 @@ class ToyEdge final : public EdgeTransport {
     proto::Open terms;
     proto::SessionId session{};
     std::uint32_t requests = 0;
+    std::uint32_t after = 0;   // of the last request
+    std::uint32_t broken = 0;  // the last request whose answer makes those behind it stale
     std::deque<std::pair<Seconds, proto::EdgeMessage>> answers;  // when each is there
     std::optional<proto::WireError> error;                       // after the answers
     bool silent = false;
@@ -90,6 +95,8 @@ class ToyEdge final : public EdgeTransport {
   std::vector<proto::DeviceMessage> messages_;
   Traffic traffic_;
   Seconds paused_;
+  std::size_t most_in_flight_ = 0;
+  std::uint64_t stale_ = 0;
 };
 
 }  // namespace gelato::device

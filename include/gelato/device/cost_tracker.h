@@ -31,6 +31,8 @@ class CostTracker {
  public:
   // One finished round.
   void add(std::uint32_t drafted, Seconds drafting, Seconds verifying);
+  // A round whose verdicts came while it drafted.
+  void add_drafting(std::uint32_t drafted, Seconds drafting);
   // Fills in the time fields that can be measured in one process: draft_token, verify_base and
   // verify_token. They are zero before the first round that tells.
   [[nodiscard]] control::CostEstimate estimate() const;

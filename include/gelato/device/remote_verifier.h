@@ -3,6 +3,7 @@
 // greedy text is the same as without the trouble.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -43,6 +44,7 @@ struct RemoteOptions {
 // there was lost.
 struct RemoteStats {
   std::uint64_t requests = 0;              // answered
+  std::uint64_t stale = 0;                 // chunks that a rejection made void, undecoded
   std::uint64_t passes = 0;                // of the target, prompts not counted
   Seconds busy;                            // this device's share of their time, prompts included
   Seconds queued;                          // waits for a pass
@@ -79,6 +81,12 @@ class RemoteVerifier final : public RemoteTarget {
   Result<spec::Verdict> verify(const spec::Draft& draft) override;
   Result<std::uint32_t> write(std::uint32_t count, const Show& show) override;
 
+  // Pipelining, as RemoteTarget has it.
+  [[nodiscard]] std::uint32_t max_in_flight() const override { return proto::kMaxInFlight; }
+  [[nodiscard]] std::uint32_t in_flight() const override { return dialogue_.in_flight(); }
+  Result<void> send(const spec::Draft& chunk, bool last) override;
+  Result<ChunkAnswer> receive(bool wait) override;
+
   [[nodiscard]] bool away() const override { return away_since_.has_value(); }
   bool reachable() override;
   void append(std::span<const spec::Token> tokens) override { dialogue_.append(tokens); }
@@ -101,6 +109,20 @@ class RemoteVerifier final : public RemoteTarget {
   proto::WireResult<proto::EdgeMessage> await(Seconds timeout);
   template <class Answer>
   proto::WireResult<Answer> await_answer();
+  // A chunk in flight.
+  struct Chunk {
+    spec::Draft draft;
+    Seconds sent;
+    Traffic before;           // its sending
+    std::uint64_t bytes = 0;  // up
+    bool measures = false;    // nothing else was on its way, so that its time is the link's
+  };
+
+  proto::WireResult<bool> absorb(const proto::EdgeMessage& message);
+  proto::WireResult<ChunkVerdict> take_verdict(const proto::Verdict& answer);
+  proto::WireResult<std::optional<ChunkVerdict>> poll(Seconds wait);
+  proto::WireResult<std::optional<ChunkVerdict>> await_stale();
+  proto::WireResult<std::optional<ChunkVerdict>> await_verdict();
   void account(std::uint32_t drafted, Seconds sent, const Traffic& before, bool steady,
                const proto::Timing& timing);
   proto::WireResult<spec::Verdict> try_verify(const spec::Draft& draft);
@@ -118,6 +140,9 @@ class RemoteVerifier final : public RemoteTarget {
   Reconnect reconnect_;
   RemoteCosts costs_;
   RemoteStats stats_;
+  std::array<Chunk, proto::kMaxInFlight> chunks_{};  // in flight, oldest at first_chunk_
+  std::size_t first_chunk_ = 0;
+  std::size_t chunks_in_flight_ = 0;
   Stream stream_ = Stream::kNone;
   Seconds opened_by_;  // when Stream::kOpening has lasted too long
   Seconds retry_at_;   // when Stream::kNone

@@ -47,6 +47,7 @@ std::string_view to_string(StopReason reason);
 struct DraftStops {
   std::uint64_t bound = 0;    // the plan's or context's upper bound was reached
   std::uint64_t policy = 0;   // keep_drafting() said no
+  std::uint64_t verdict = 0;  // a rejection came while the next chunk was drafted
   std::uint64_t drafter = 0;  // a row below min_top1, or the draft's context is full
   std::uint64_t eog = 0;      // the draft ended the text
 };
@@ -107,6 +108,15 @@ class RoundLoop {
   Result<void> round();
   Result<void> attempt(const control::RoundPlan& plan, control::RoundOutcome& outcome);
   Result<void> verify(control::RoundOutcome& outcome);
+  // A round in chunks: pipelined_round.cc.
+  Result<void> pipeline(const control::RoundPlan& plan, control::RoundOutcome& outcome);
+  Result<void> draft_chunk(const control::RoundPlan& plan, std::uint32_t bound,
+                           control::RoundOutcome& outcome);
+  Result<bool> hear(bool wait, control::RoundOutcome& outcome);
+  Result<void> take(const ChunkVerdict& verdict, control::RoundOutcome& outcome);
+  Result<void> verify_rest(control::RoundOutcome& outcome);
+  Result<void> send_chunk(bool last);
+  void copy_to_chunk(std::uint32_t from);
   Result<void> burst(std::uint32_t most, control::RoundOutcome& outcome);
   Result<void> fill_draft(const control::RoundPlan& plan);
   Result<void> local_round();
@@ -134,6 +144,10 @@ class RoundLoop {
   CostTracker costs_;
   TokenSink* sink_ = nullptr;
   spec::Draft draft_;
+  spec::Draft chunk_;                      // the part of it that is being sent
+  std::uint32_t sent_ = 0;                 // of draft_, in a round of chunks
+  std::uint32_t verified_ = 0;             // and committed
+  bool closed_ = false;                    // the last chunk was sent
   std::vector<CommittedToken> committed_;  // not yet delivered
   std::vector<double> gaps_;               // seconds before each token
   Seconds started_;
