@@ -229,8 +229,8 @@ void GelatoPolicy::learn(const RoundOutcome& outcome, Joules energy) {
   RoundForecast forecast{.tokens = 1.0, .time = {}, .energy = modelled(outcome)};
   RoundForecast turned_out{.tokens = 1.0, .time = usable(outcome.elapsed), .energy = energy};
   if (choice_.way == Way::kBurst) {
-    forecast = forecast_burst(cost_, choice_.length);
-    turned_out.tokens = outcome.committed;
+    // The text may end within a burst, and a loop in one process gives one token at a time.
+    forecast.time = forecast_burst(cost_, std::clamp(outcome.committed, 1U, kMaxDraftLength)).time;
   } else {
     forecast.time = round_time(cost_, choice_.line, outcome.drafted, outcome.accepted,
                                stop_ != Stop::kNone || outcome.drafted == bound_);

@@ -137,7 +137,7 @@ double RoundPlanner::Experience::factor(double prior_rounds) const {
 
 RoundForecast RoundPlanner::corrected(Way way, const RoundForecast& raw) const {
   const auto i = static_cast<std::size_t>(way);
-  const double tokens = way == Way::kBurst ? written_.factor(1.0) : accepted_.factor(kPriorLuck);
+  const double tokens = way == Way::kBurst ? 1.0 : accepted_.factor(kPriorLuck);
   return {.tokens = raw.tokens * tokens,
           .time = raw.time * time_[i].factor(kPriorRounds),
           .energy = raw.energy * energy_[i].factor(kPriorRounds)};
@@ -365,9 +365,7 @@ void RoundPlanner::learn(Way way, const RoundForecast& forecast, const RoundFore
   const auto i = static_cast<std::size_t>(way);
   time_[i].add(forecast.time.value(), turned_out.time.value(), kMemory);
   energy_[i].add(forecast.energy.value(), turned_out.energy.value(), kMemory);
-  if (way == Way::kBurst) {
-    written_.add(forecast.tokens, turned_out.tokens, kMemory);
-  } else {
+  if (way != Way::kBurst) {
     accepted_.add(forecast.tokens, turned_out.tokens, kLuck);
   }
 }

@@ -106,7 +106,6 @@ class RoundPlanner {
   std::array<Experience, kWays> time_{};
   std::array<Experience, kWays> energy_{};
   Experience accepted_;  // tokens of rounds with a draft
-  Experience written_;   // tokens of bursts
   std::array<WayLedger, kWays> ledgers_{};
   std::array<RoundChoice, kWays> choices_{};
   // What the ledgers were written for.
