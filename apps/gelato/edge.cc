@@ -191,6 +191,9 @@ void drain(edge::EdgeServer& server, const Clock& clock, Seconds patience) {
 }
 
 Result<void> serve(EdgeFlags& flags) {
+  if (auto ok = edge::check(flags.server); !ok) {
+    return ok;
+  }
   const auto log = make_stderr_log(flags.verbose ? LogLevel::kDebug : LogLevel::kInfo);
   const auto llama_log = make_stderr_log(flags.verbose ? LogLevel::kDebug : LogLevel::kOff);
   const SteadyClock clock;

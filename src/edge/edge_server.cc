@@ -138,6 +138,22 @@ bool is_loopback(const std::string& host) {
          (inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6));
 }
 
+Result<void> check(const ServerOptions& options) {
+  const auto address = parse_address(options.listen);
+  if (!address) {
+    return fail(address.error());
+  }
+  if (!options.metrics_listen.empty()) {
+    if (auto metrics = parse_address(options.metrics_listen); !metrics) {
+      return fail(metrics.error());
+    }
+  }
+  if (auto secured = credentials(options, address->host); !secured) {
+    return fail(secured.error());
+  }
+  return {};
+}
+
 // In the order of construction; destruction must be the reverse.
 struct EdgeServer::Parts {
   Parts(ServedModel served, Log& log) : grpc_log(log), model(std::move(served)) {}
@@ -167,6 +183,9 @@ struct EdgeServer::Parts {
 
 Result<void> EdgeServer::Parts::start(Target& target, const ServerOptions& options,
                                       const Clock& clock, Log& log) {
+  if (auto ok = check(options); !ok) {
+    return ok;
+  }
   if (!options.token_file.empty()) {
     auto wall = options.wall_clock ? options.wall_clock
                                    : [] { return static_cast<std::int64_t>(std::time(nullptr)); };
@@ -191,11 +210,8 @@ Result<void> EdgeServer::Parts::start(Target& target, const ServerOptions& optio
       std::make_unique<VerifyService>(make_info(options, model, scheduler->limits()), *scheduler,
                                       authenticator.get(), metrics, options.max_streams);
   if (!options.metrics_listen.empty()) {
-    const auto address = parse_address(options.metrics_listen);
-    if (!address) {
-      return fail(address.error());
-    }
-    auto http = MetricsServer::start(address->host, address->port, metrics);
+    const Address address = *parse_address(options.metrics_listen);
+    auto http = MetricsServer::start(address.host, address.port, metrics);
     if (!http) {
       return fail(http.error());
     }
@@ -208,12 +224,9 @@ Result<void> EdgeServer::Parts::start(Target& target, const ServerOptions& optio
   return {};
 }
 
+// The options have been checked.
 Result<void> EdgeServer::Parts::listen(const ServerOptions& options) {
-  const auto address = parse_address(options.listen);
-  if (!address) {
-    return fail(address.error());
-  }
-  const auto secured = credentials(options, address->host);
+  const auto secured = credentials(options, parse_address(options.listen)->host);
   if (!secured) {
     return fail(secured.error());
   }

@@ -42,12 +42,16 @@ Result<Address> parse_address(const std::string& text);
 // 127.0.0.0/8, ::1, localhost.
 bool is_loopback(const std::string& host);
 
+// What can be known to be wrong before a model is loaded: addresses, TLS and its files.
+// Errors: kInvalidArgument, kNotFound.
+Result<void> check(const ServerOptions& options);
+
 class EdgeServer {
  public:
   // Listens and serves from its own threads. `target` is used by the model thread alone from here
   // on; it, `clock` and `log` must outlive the server.
-  // Errors: kInvalidArgument (addresses, TLS required, options that do not fit each other), kIo (a
-  // port in use), those of Authenticator::create() and BatchScheduler::create().
+  // Errors: those of check(), Authenticator::create() and BatchScheduler::create(); kIo (a port in
+  // use).
   static Result<std::unique_ptr<EdgeServer>> start(Target& target, ServedModel model,
                                                    const ServerOptions& options, const Clock& clock,
                                                    Log& log);

@@ -49,7 +49,7 @@ class Session {
   // if one is due.
   std::optional<proto::Tokens> wrote(spec::Token token, bool ends_text);
 
-  // Committed tokens, the prompt first. The last one may be taken back by nobody.
+  // Prompt and committed tokens.
   [[nodiscard]] std::span<const spec::Token> text() const { return text_; }
   [[nodiscard]] const Law& law() const { return law_; }
   [[nodiscard]] std::uint32_t context_tokens() const { return context_tokens_; }
