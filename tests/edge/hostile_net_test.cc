@@ -40,7 +40,7 @@ TEST_F(Hostile, EachIsToldAndNobodyElseNotices) {
     };
   };
   const auto with_draft = [&](proto::WireMode mode, const std::function<void(v1::Draft&)>& change) {
-    return [this, mode, change](RawDevice& device) {
+    return [mode, change](RawDevice& device) {
       device.open(toy_open(kVocab, mode, {1, 2, 3}));
       proto::Draft draft = RawDevice::draft(0, 3, {0, 1});
       draft.q = {0.5, 0.5};
