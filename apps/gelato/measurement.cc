@@ -17,6 +17,7 @@ double ratio(std::uint64_t numerator, std::uint64_t denominator) {
 
 Measurement& Measurement::operator+=(const Measurement& other) {
   tokens += other.tokens;
+  unverified += other.unverified;
   rounds += other.rounds;
   drafted += other.drafted;
   accepted += other.accepted;
@@ -39,7 +40,7 @@ double Measurement::decode_tokens_per_s() const {
   return ratio(static_cast<double>(tokens), (total - prefill).value());
 }
 double Measurement::acceptance_rate() const { return ratio(accepted, drafted); }
-double Measurement::mean_committed() const { return ratio(tokens, rounds); }
+double Measurement::mean_committed() const { return ratio(tokens - unverified, rounds); }
 double Measurement::passes_per_token() const { return ratio(rounds, tokens); }
 double Measurement::outside_decode() const {
   return decode ? 1.0 - ratio(decode->value(), total.value())
@@ -48,6 +49,7 @@ double Measurement::outside_decode() const {
 
 Measurement measurement_of(const device::GenerationStats& stats, Seconds decode) {
   return {.tokens = stats.tokens,
+          .unverified = stats.unverified,
           .rounds = stats.acceptance.rounds(),
           .drafted = stats.acceptance.drafted(),
           .accepted = stats.acceptance.accepted(),

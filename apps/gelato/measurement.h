@@ -11,8 +11,9 @@ namespace gelato::cli {
 
 // Of one generation, or of several added up.
 struct Measurement {
-  std::uint64_t tokens = 0;  // committed
-  std::uint64_t rounds = 0;  // passes of the target
+  std::uint64_t tokens = 0;      // committed
+  std::uint64_t unverified = 0;  // of them, the draft model's own
+  std::uint64_t rounds = 0;      // answers of the target
   std::uint64_t drafted = 0;
   std::uint64_t accepted = 0;
   Seconds total{};      // from the prompt's tokens to the end of the text
@@ -28,7 +29,7 @@ struct Measurement {
   [[nodiscard]] double tokens_per_s() const;         // tokens / total
   [[nodiscard]] double decode_tokens_per_s() const;  // tokens / (total - prefill)
   [[nodiscard]] double acceptance_rate() const;      // accepted / drafted
-  [[nodiscard]] double mean_committed() const;       // tokens / rounds
+  [[nodiscard]] double mean_committed() const;       // (tokens - unverified) / rounds
   [[nodiscard]] double passes_per_token() const;     // rounds / tokens
   [[nodiscard]] double outside_decode() const;       // 1 - decode / total
 };

@@ -38,15 +38,32 @@ void TextSink::show_origin(const report::Terminal& terminal) {
 
 void TextSink::show_unverified(const report::Terminal& terminal) { marks_ = terminal; }
 
+// A whole stretch in one pair of brackets, not each token.
+void TextSink::bracket_unverified(bool unverified) {
+  if (marks_ && !marks_->colour && unverified != in_brackets_) {
+    out_->write(unverified ? "<" : ">");
+    in_brackets_ = unverified;
+  }
+}
+
 void TextSink::show(std::string_view text, device::Origin origin) {
   text_ += text;
   if (out_ == nullptr) {
     return;
   }
-  if (marks_ && (mark_verified_ || origin == device::Origin::kDraft)) {
+  const bool unverified = origin == device::Origin::kDraft;
+  bracket_unverified(unverified);
+  if (marks_ && !in_brackets_ && (mark_verified_ || unverified)) {
     out_->write(mark_origin(text, origin, *marks_));
   } else {
     out_->write(text);
+  }
+}
+
+void TextSink::finish() {
+  stream_.finish();
+  if (out_ != nullptr) {
+    bracket_unverified(false);
   }
 }
 

@@ -13,7 +13,7 @@
 namespace gelato::cli {
 
 // `text` so that its origin shows: accepted draft tokens green, corrections red, bonus tokens
-// yellow; without colours {correction} and [bonus].
+// yellow, unverified ones dim; without colours {correction}, [bonus] and <unverified>.
 std::string mark_origin(std::string_view text, device::Origin origin,
                         const report::Terminal& terminal);
 
@@ -31,7 +31,7 @@ class TextSink final : public device::TokenSink {
 
   bool on_commit(std::span<const device::CommittedToken> tokens) override;
   // The generation is over: shows what was held back.
-  void finish() { stream_.finish(); }
+  void finish();
 
   [[nodiscard]] const std::string& text() const { return text_; }
   [[nodiscard]] const std::vector<spec::Token>& tokens() const { return tokens_; }
@@ -40,10 +40,12 @@ class TextSink final : public device::TokenSink {
 
  private:
   void show(std::string_view text, device::Origin origin);
+  void bracket_unverified(bool unverified);
 
   Output* out_;
   std::optional<report::Terminal> marks_;
   bool mark_verified_ = false;
+  bool in_brackets_ = false;  // what nobody verified is being shown, without colours
   std::string text_;
   std::vector<spec::Token> tokens_;
   device::TextStream stream_;

@@ -387,7 +387,11 @@ Result<void> RemoteVerifier::lost(const proto::WireError& error) {
   } else if (!away_since_) {
     ++stats_.losses;
     away_since_ = clock_->now();
-    log_->warn(sentence.message);
+    if (options_.when_offline != WhenOffline::kStop) {
+      log_->warn(sentence.message + (options_.when_offline == WhenOffline::kDraft
+                                         ? "; the draft model writes alone until it is back"
+                                         : "; waiting for it"));
+    }
   }
   retry_at_ = step.at;
   const bool gone = step.recovery == Recovery::kResume;
