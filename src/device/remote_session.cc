@@ -27,7 +27,7 @@ Rng jitter() {
 }  // namespace
 
 RemoteSession::RemoteSession(const Clock& clock, Log& log, RemoteSessionOptions options)
-    : clock_(&clock), log_(&log), options_(std::move(options)) {}
+    : clock_(&clock), log_(&log), grpc_log_(log), options_(std::move(options)) {}
 
 RemoteSession::~RemoteSession() = default;
 

@@ -15,8 +15,8 @@
 #include <thread>
 #include <utility>
 
+#include "gelato/proto/grpc_log.h"
 #include "gelato/proto/limits.h"
-#include "grpc_log.h"
 #include "metrics_server.h"
 #include "verify_service.h"
 
@@ -158,7 +158,7 @@ Result<void> check(const ServerOptions& options) {
 struct EdgeServer::Parts {
   Parts(ServedModel served, Log& log) : grpc_log(log), model(std::move(served)) {}
 
-  GrpcLog grpc_log;
+  proto::GrpcLog grpc_log;
   ServedModel model;
   Metrics metrics;
   std::unique_ptr<Authenticator> authenticator;

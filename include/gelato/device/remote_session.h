@@ -14,6 +14,7 @@
 #include "gelato/device/link_relay.h"
 #include "gelato/device/local_session.h"
 #include "gelato/device/remote_verifier.h"
+#include "gelato/proto/grpc_log.h"
 
 namespace gelato::device {
 
@@ -92,6 +93,7 @@ class RemoteSession {
 
   const Clock* clock_;
   Log* log_;
+  proto::GrpcLog grpc_log_;
   RemoteSessionOptions options_;
   std::unique_ptr<LinkRelay> relay_;
   std::unique_ptr<GrpcTransport> transport_;

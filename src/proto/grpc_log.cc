@@ -1,4 +1,4 @@
-#include "grpc_log.h"
+#include "gelato/proto/grpc_log.h"
 
 #include <fmt/format.h>
 #include <grpc/support/log.h>
@@ -6,7 +6,7 @@
 #include <mutex>
 #include <vector>
 
-namespace gelato::edge {
+namespace gelato::proto {
 namespace {
 
 std::mutex sinks_mutex;  // also held while a line is written, so that no Log goes meanwhile
@@ -35,4 +35,4 @@ GrpcLog::~GrpcLog() {
   }
 }
 
-}  // namespace gelato::edge
+}  // namespace gelato::proto
