@@ -375,6 +375,9 @@ Result<void> RemoteVerifier::lost(const proto::WireError& error) {
   if (interrupted()) {
     return fail(std::move(sentence));  // close() is to come, on this stream
   }
+  if (sentence.code == ErrorCode::kCancelled) {
+    sentence.code = ErrorCode::kUnavailable;  // it was not the user who cancelled
+  }
   transport_->drop();
   stream_ = Stream::kNone;
   const Reconnect::Step step = reconnect_.failed(error, clock_->now());

@@ -38,7 +38,12 @@ Result<GenerationStats> RoundLoop::run(std::span<const spec::Token> prompt, Toke
   while (!done_) {
     committed_.clear();
     const bool alone = may_go_alone() && !remote_->reachable();
-    if (auto ok = alone ? local_round() : round(); !ok) {
+    const auto ok = alone ? local_round() : round();
+    if (!ok && ok.error().code == ErrorCode::kCancelled) {
+      stats_.stop = StopReason::kSink;
+      break;
+    }
+    if (!ok) {
       return fail(ok.error());
     }
     if (!committed_.empty()) {

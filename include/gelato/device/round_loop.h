@@ -99,7 +99,8 @@ class RoundLoop {
   // Drafts with `drafter` as long as `policy` says. Without this call the target writes alone.
   void speculate(spec::Drafter& drafter, control::Policy& policy);
 
-  // Writes after `prompt` until one of StopReason.
+  // Writes after `prompt` until one of StopReason. An interrupt while waiting for the verifier
+  // (kCancelled) is one: kSink, with what there is.
   // Errors: those of the drafter and the verifier. What was committed before stays with the sink.
   Result<GenerationStats> run(std::span<const spec::Token> prompt, TokenSink& sink);
 
