@@ -49,7 +49,7 @@ tidy: setup-dev ## clang-tidy over every C++ file
 CHECKED := base spec control link energy report engine
 CHECKED_TESTS := $(CHECKED:%=%_test)
 CHECKED_NAMES := ^($(subst $(eval ) ,|,$(CHECKED)))\.
-FUZZERS := dist_codec_fuzz gguf_fuzz policy_fuzz link_spec_fuzz link_trace_fuzz profile_fuzz
+FUZZERS := dist_codec_fuzz gguf_fuzz policy_fuzz link_spec_fuzz link_trace_fuzz profile_fuzz wire_fuzz
 
 asan: setup ## unit tests of the pure modules with Address-, Leak- and UndefinedBehaviorSanitizer
 	@scripts/build.sh asan $(CHECKED_TESTS)
