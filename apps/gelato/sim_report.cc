@@ -9,6 +9,7 @@
 #include <set>
 #include <variant>
 
+#include "gelato/control/virtual_queue.h"
 #include "gelato/report/table.h"
 #include "gelato/sim_summary.h"
 
@@ -72,6 +73,36 @@ double total(const sim::Row& row, Get get) {
   return sum;
 }
 
+// The same of a count.
+template <class Get>
+std::uint64_t count(const sim::Row& row, Get get) {
+  std::uint64_t sum = 0;
+  for (const sim::RunSummary& run : row.runs) {
+    sum += get(run);
+  }
+  return sum;
+}
+
+// Round by round, with the queue that GELATO's equation 7 makes of the joules.
+json series_json(const sim::Setting& setting, const std::vector<sim::RoundSample>& rounds) {
+  json out = {{"planned", json::array()},   {"drafted", json::array()},
+              {"committed", json::array()}, {"elapsed_s", json::array()},
+              {"energy_j", json::array()},  {"queue_j", json::array()}};
+  control::VirtualQueue queue;
+  for (const sim::RoundSample& round : rounds) {
+    out["planned"].push_back(round.planned);
+    out["drafted"].push_back(round.drafted);
+    out["committed"].push_back(round.committed);
+    out["elapsed_s"].push_back(round.elapsed.value());
+    out["energy_j"].push_back(round.energy.value());
+    if (setting.budget.per_round) {
+      queue.step(round.energy, *setting.budget.per_round);
+      out["queue_j"].push_back(queue.level().value());
+    }
+  }
+  return out;
+}
+
 json spread(const sim::Row& row, Accounting accounting) {
   double low = std::numeric_limits<double>::infinity();
   double high = 0.0;
@@ -104,21 +135,21 @@ json row_json(const sim::Scenario& scenario, const sim::Row& row) {
       {"tokens_per_s_full_accounting", row.tokens_per_second(Accounting::kFull)},
       {"joules_per_token_full_accounting", row.joules_per_token(Accounting::kFull)},
       {"joules_per_token_paper_accounting", row.joules_per_token(Accounting::kPaper)},
-      {"rounds", rounds},
-      {"tokens", tokens},
-      {"unverified", total(row, [](const auto& r) { return r.total.unverified; })},
-      {"drafted", drafted},
-      {"accepted", accepted},
+      {"rounds", count(row, [](const auto& r) { return r.total.rounds; })},
+      {"tokens", count(row, [](const auto& r) { return r.total.tokens; })},
+      {"unverified", count(row, [](const auto& r) { return r.total.unverified; })},
+      {"drafted", count(row, [](const auto& r) { return r.total.drafted; })},
+      {"accepted", count(row, [](const auto& r) { return r.total.accepted; })},
       {"acceptance_rate", drafted > 0.0 ? accepted / drafted : 0.0},
       {"mean_accepted", accepted / rounds},
       {"mean_committed", tokens / rounds},
       {"mean_drafted", drafted / rounds},
       {"joules_per_round", row.joules_per_token(accounting) * tokens / rounds},
-      {"uplink_bytes", total(row, [](const auto& r) { return r.total.up_bytes; })},
-      {"downlink_bytes", total(row, [](const auto& r) { return r.total.down_bytes; })},
-      {"edge_passes", total(row, [](const auto& r) { return r.edge_passes; })},
+      {"uplink_bytes", count(row, [](const auto& r) { return r.total.up_bytes; })},
+      {"downlink_bytes", count(row, [](const auto& r) { return r.total.down_bytes; })},
+      {"edge_passes", count(row, [](const auto& r) { return r.edge_passes; })},
       {"edge_passes_per_token", total(row, [](const auto& r) { return r.total.passes; }) / tokens},
-      {"stale_chunks", total(row, [](const auto& r) { return r.total.stale; })},
+      {"stale_chunks", count(row, [](const auto& r) { return r.total.stale; })},
       {"edge_busy_s", total(row, [](const auto& r) { return r.edge_busy.value(); })},
       {"elapsed_s", total(row, [](const auto& r) { return r.elapsed.value(); })},
       {"energy_j", joules([](const auto& e) { return e.total(); })},
@@ -135,6 +166,9 @@ json row_json(const sim::Scenario& scenario, const sim::Row& row) {
       {"budget_error", number(budget_error(cell.setting, row))},
   };
   out.update(spread(row, accounting));
+  if (!row.rounds.empty()) {
+    out["series"] = series_json(cell.setting, row.rounds);
+  }
   if (row.theorem) {
     out["theorem_1"] = {{"overshoot_j_per_round", row.theorem->overshoot.value()},
                         {"overshoot_bound_j_per_round", row.theorem->overshoot_bound.value()},
@@ -144,6 +178,12 @@ json row_json(const sim::Scenario& scenario, const sim::Row& row) {
                         {"throughput_holds", row.theorem->throughput_holds()}};
   }
   return out;
+}
+
+// One level deep, without what is a list.
+json flat_row(json row) {
+  row.erase("series");
+  return row.flatten();
 }
 
 }  // namespace
@@ -167,7 +207,7 @@ std::string sim_csv(const json& result) {
   // A row may lack what does not apply to its policy.
   std::set<std::string> columns;
   for (const json& row : result["rows"]) {
-    const json flat = row.flatten();
+    const json flat = flat_row(row);
     for (const auto& [key, value] : flat.items()) {
       columns.insert(key);
     }
@@ -180,7 +220,7 @@ std::string sim_csv(const json& result) {
   }
   out += "\n";
   for (const json& row : result["rows"]) {
-    const json flat = row.flatten();
+    const json flat = flat_row(row);
     std::string line;
     for (const std::string& key : columns) {
       const auto value = flat.find(key);

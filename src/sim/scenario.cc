@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <utility>
 
@@ -16,7 +17,8 @@ namespace {
 
 constexpr double kSchema = 1;
 // Keys of the scenario itself, which cannot be swept.
-constexpr std::string_view kOwnFields[] = {"schema", "name", "description", "seeds"};
+constexpr std::string_view kOwnFields[] = {"schema", "name", "description", "seeds",
+                                           "record_rounds"};
 
 bool is_own(std::string_view name) {
   return std::find(std::begin(kOwnFields), std::end(kOwnFields), name) != std::end(kOwnFields);
@@ -96,15 +98,24 @@ class Builder {
       }
       *out = text == nullptr ? "" : *text;
     }
-    if (text_.fields.contains("seeds")) {
-      const auto* seeds = own<double>("seeds", line);
-      if (seeds == nullptr || !(*seeds >= 1 && *seeds <= kMaxSeeds) ||
-          *seeds != static_cast<std::uint32_t>(*seeds)) {
-        return error(line,
-                     fmt::format("seeds must be a whole number from 1 and at most {}", kMaxSeeds));
-      }
-      scenario_.seeds = static_cast<std::uint32_t>(*seeds);
+    if (auto ok = read_count("seeds", 1, kMaxSeeds, scenario_.seeds); !ok) {
+      return ok;
     }
+    return read_count("record_rounds", 0, kMaxRecordedRounds, scenario_.record_rounds);
+  }
+
+  Result<void> read_count(std::string_view name, std::uint32_t least, std::uint32_t most,
+                          std::uint32_t& out) const {
+    if (!text_.fields.contains(name)) {
+      return {};
+    }
+    std::uint32_t line = 1;
+    const auto* count = own<double>(name, line);
+    if (count == nullptr || !(*count >= least && *count <= most) || *count != std::floor(*count)) {
+      return error(
+          line, fmt::format("{} must be a whole number from {} and at most {}", name, least, most));
+    }
+    out = static_cast<std::uint32_t>(*count);
     return {};
   }
 

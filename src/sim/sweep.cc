@@ -23,7 +23,26 @@ double loss(const Row& row, Tune tune, Accounting accounting) {
                                        : -row.tokens_per_second(accounting);
 }
 
-Result<RunSummary> run_once(const Setting& setting, const std::string& policy, std::uint64_t seed) {
+// Keeps the first rounds of the first device.
+class Recorder final : public RoundObserver {
+ public:
+  Recorder(std::vector<RoundSample>& out, std::size_t most) : out_(&out), most_(most) {
+    out.reserve(most);
+  }
+  void on_round(const RoundRecord& round) override {
+    if (round.device == 0 && out_->size() < most_) {
+      const control::RoundOutcome& o = round.outcome;
+      out_->push_back({round.plan.max_draft, o.drafted, o.committed, o.elapsed, o.energy});
+    }
+  }
+
+ private:
+  std::vector<RoundSample>* out_;
+  std::size_t most_;
+};
+
+Result<RunSummary> run_once(const Setting& setting, const std::string& policy, std::uint64_t seed,
+                            RoundObserver* observer) {
   if (is_oracle(policy)) {
     const auto bound = run_oracle(setting, policy == kOracleOneInFlight, seed);
     return bound ? Result<RunSummary>(summarise(*bound)) : fail(bound.error());
@@ -37,15 +56,17 @@ Result<RunSummary> run_once(const Setting& setting, const std::string& policy, s
     policies.push_back(*std::move(made));
   }
   const auto result =
-      simulate(setting, policies, {.seed = seed, .observer = nullptr, .foresight = {}});
+      simulate(setting, policies, {.seed = seed, .observer = observer, .foresight = {}});
   return result ? Result<RunSummary>(summarise(*result)) : fail(result.error());
 }
 
 Result<Row> run_candidate(const Scenario& scenario, std::size_t cell, std::size_t entry,
                           const std::string& policy, std::uint64_t seed) {
-  Row row{.cell = cell, .entry = entry, .policy = policy, .runs = {}, .theorem = {}};
+  Row row{.cell = cell, .entry = entry, .policy = policy, .runs = {}, .theorem = {}, .rounds = {}};
+  Recorder recorder(row.rounds, scenario.record_rounds);
   for (std::uint32_t i = 0; i < scenario.seeds; ++i) {
-    auto run = run_once(scenario.cells[cell].setting, policy, seed + i);
+    auto run =
+        run_once(scenario.cells[cell].setting, policy, seed + i, i == 0 ? &recorder : nullptr);
     if (!run) {
       return fail(run.error());
     }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -32,6 +33,14 @@ void each_number(TheoremCheck& check, const auto& field) {
   field(check.overshoot_bound);
   field(check.gap);
   field(check.gap_bound);
+}
+
+void each_number(RoundSample& round, const auto& field) {
+  field(round.planned);
+  field(round.drafted);
+  field(round.committed);
+  field(round.elapsed);
+  field(round.energy);
 }
 
 class Writer {
@@ -106,6 +115,12 @@ std::optional<Row> parse_row(std::string_view line, const Scenario& scenario) {
   for (std::uint32_t i = 0; i < scenario.seeds; ++i) {
     each_number(row.runs.emplace_back(), [&](auto& number) { reader(number); });
   }
+  std::uint64_t rounds = 0;
+  reader(rounds);
+  for (std::uint64_t i = 0; reader.good && i < std::min<std::uint64_t>(rounds, kMaxRecordedRounds);
+       ++i) {
+    each_number(row.rounds.emplace_back(), [&](auto& number) { reader(number); });
+  }
   return reader.good && reader.at_end() ? std::optional(row) : std::nullopt;
 }
 
@@ -127,6 +142,10 @@ std::string state_line(const Row& row) {
   }
   for (const RunSummary& run : row.runs) {
     each_number(run, [&](auto& number) { writer(number); });
+  }
+  writer(std::uint64_t{row.rounds.size()});
+  for (RoundSample round : row.rounds) {
+    each_number(round, [&](auto& number) { writer(number); });
   }
   return writer.out.substr(1) + "\n";
 }

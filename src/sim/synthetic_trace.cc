@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -17,43 +18,69 @@ namespace {
 
 constexpr std::string_view kIid = "iid:";
 constexpr std::string_view kEntropy = "entropy:";
-constexpr double kMostEntropy = 10.0;  // nats; ln 2^16 is 11
-constexpr double kIidEntropy = 0.3;    // any: it says nothing about acceptance
+constexpr double kMostEntropy = 8.0;  // nats
+constexpr double kIidEntropy = 0.3;   // any: it says nothing about acceptance
 constexpr double kMostDecay = 100.0;
 constexpr double kTopP = 0.99995;               // GELATO's
 constexpr std::uint32_t kVocabulary = 151'936;  // of the Qwen2.5 models that GELATO uses
 
-// Rows of geometric distributions, p_k = (1 - q) q^k, by their entropy
-// H(q) = -ln(1 - q) - q ln q / (1 - q), which rises with q.
-class GeometricRows {
+// Rows with Zipf's law, p_k = k^-s / Z over the vocabulary, by their entropy
+// H(s) = ln Z + s E[ln k], which falls as s rises: a clear first choice and a long tail, as
+// language models have. Sums beyond the first tokens are integrals.
+class ZipfRows {
  public:
-  GeometricRows() {
+  ZipfRows() {
     for (std::size_t i = 0; i < kSteps; ++i) {
-      const double q = ratio(i);
-      entropy_[i] = i == 0 ? 0.0 : -std::log1p(-q) - q * std::log(q) / (1.0 - q);
+      const double s = exponent(i);
+      double sum = tail(s, kHead + 0.5);
+      double logs = tail_logs(s, kHead + 0.5);
+      for (int k = 1; k <= kHead; ++k) {
+        sum += std::pow(k, -s);
+        logs += std::pow(k, -s) * std::log(k);
+      }
+      sum_[i] = sum;
+      entropy_[i] = std::log(sum) + s * logs / sum;
     }
   }
 
   [[nodiscard]] TraceToken row(double entropy) const {
-    const auto next = std::lower_bound(entropy_.begin(), entropy_.end(), entropy);
-    const auto place = std::min(static_cast<std::size_t>(next - entropy_.begin()), kSteps - 1);
-    const double q = ratio(place);
-    // The first n tokens have probability 1 - q^n.
-    const double n = q > 0.0 ? std::ceil(std::log(1.0 - kTopP) / std::log(q)) : 1.0;
+    const auto next = std::lower_bound(entropy_.begin(), entropy_.end(), entropy, std::greater<>());
+    const auto i = std::min(static_cast<std::size_t>(next - entropy_.begin()), kSteps - 1);
+    const double s = exponent(i);
     return {.entropy = static_cast<float>(entropy),
-            .top1 = static_cast<float>(1.0 - q),
-            .margin = static_cast<float>((1.0 - q) * (1.0 - q)),
-            .top_p = static_cast<std::uint16_t>(std::clamp(n, 1.0, 65535.0)),
+            .top1 = static_cast<float>(1.0 / sum_[i]),
+            .margin = static_cast<float>((1.0 - std::pow(2.0, -s)) / sum_[i]),
+            .top_p = static_cast<std::uint16_t>(std::clamp(nucleus(s, sum_[i]), 1.0, 65535.0)),
             .match = 0};
   }
 
  private:
-  static constexpr std::size_t kSteps = 4096;
-  // q = 1 - 1e-4 has 10 nats.
-  static double ratio(std::size_t i) {
-    return 1.0 - std::pow(1e-4, static_cast<double>(i) / (kSteps - 1));
+  static constexpr std::size_t kSteps = 2048;
+  static constexpr int kHead = 32;
+  static constexpr double kEnd = kVocabulary + 0.5;
+
+  // 1.05 to 31: entropies from 8 nats to none, densest where they are large.
+  static double exponent(std::size_t i) {
+    return 1.0 + 0.05 * std::pow(600.0, static_cast<double>(i) / (kSteps - 1));
   }
-  std::array<double, kSteps> entropy_{};
+  // Integrals of x^-s and of x^-s ln x from `begin` to the end of the vocabulary.
+  static double tail(double s, double begin) {
+    return (std::pow(begin, 1.0 - s) - std::pow(kEnd, 1.0 - s)) / (s - 1.0);
+  }
+  static double tail_logs(double s, double begin) {
+    const auto primitive = [s](double x) {
+      return std::pow(x, 1.0 - s) * (std::log(x) + 1.0 / (s - 1.0)) / (s - 1.0);
+    };
+    return primitive(begin) - primitive(kEnd);
+  }
+  // How many tokens leave no more than 1 - kTopP to the others.
+  static double nucleus(double s, double sum) {
+    const double rest = (1.0 - kTopP) * sum * (s - 1.0) + std::pow(kEnd, 1.0 - s);
+    return std::ceil(std::pow(rest, 1.0 / (1.0 - s)) - 0.5);
+  }
+
+  std::array<double, kSteps> sum_{};      // Z
+  std::array<double, kSteps> entropy_{};  // falling
 };
 
 // How drafted tokens look and whether they match.
@@ -62,7 +89,7 @@ struct Law {
   double decay = 0.0;       // 0: iid
   double mean_entropy = 0.0;
 
-  TraceToken draw(const GeometricRows& rows, Rng& rng) const {
+  TraceToken draw(const ZipfRows& rows, Rng& rng) const {
     const double u = rng.uniform();
     if (decay == 0.0) {
       TraceToken token = rows.row(kIidEntropy);
@@ -126,7 +153,7 @@ Result<DraftTrace> make_synthetic_trace(std::string_view text, std::uint64_t see
   if (!law) {
     return fail(law.error());
   }
-  const GeometricRows rows;
+  const ZipfRows rows;
   Rng rng(seed, "sim/trace");
   std::vector<TraceToken> path;  // the draft model's next row at every position
   path.reserve(positions);

@@ -44,7 +44,6 @@ TEST(Oracle, KeepsAFeasibleBudgetAtTheLeastLossOfSpeed) {
   const RunSummary kept_sum = summarise(*kept);
   EXPECT_LE(joules_per_token(kept_sum, Accounting::kFull), 0.9 * joules * 1.0001);
   EXPECT_LT(kept_sum.rate, free_sum.rate);
-  EXPECT_GT(joules_per_token(kept_sum, Accounting::kFull), 0.8 * joules);
 }
 
 TEST(Oracle, ComesNearAnInfeasibleBudgetAsFarAsItCan) {

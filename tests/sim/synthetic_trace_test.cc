@@ -48,6 +48,22 @@ TEST(SyntheticTrace, TokensMatchAsOftenAsTheLawSays) {
   EXPECT_NEAR(matches / kTokens, expected / kTokens, error);
 }
 
+// Zipf's law with exponent 2 over 151 936 tokens, summed up term by term: 1.6374 nats, top-1
+// probability 0.60793, and 11 258 tokens above 0.99995 of the mass.
+TEST(SyntheticTrace, RowsFollowZipfsLaw) {
+  const auto trace = make_synthetic_trace("entropy:0.35,2", 5, 20'000, 1).value();
+  int seen = 0;
+  for (const TraceToken& token : trace.tokens) {
+    if (std::abs(token.entropy - 1.6374F) < 0.001F) {
+      ++seen;
+      EXPECT_NEAR(token.top1, 0.60793F, 0.002F);
+      EXPECT_NEAR(token.margin, 0.60793F * 0.75F, 0.002F);
+      EXPECT_NEAR(token.top_p, 11'258, 300);
+    }
+  }
+  EXPECT_GT(seen, 0);
+}
+
 TEST(SyntheticTrace, RefusesOtherLaws) {
   for (const char* law : {"iid:", "iid:2", "iid:-0.1", "iid:nan", "iid:0.5,1", "entropy:0.35",
                           "entropy:0,1", "entropy:1,99", "entropy:1,1,1"}) {

@@ -7,6 +7,8 @@
 // Nonlinear Fractional Programming, 1967), lambda the smallest energy price at which the budget is
 // kept (bisection). Rounds are priced one by one: that a longer round lets the next begin at
 // another place of the text is left out, which is exact when acceptance is i.i.d. along the text.
+// Runs at two prices are not mixed: where the plans jump as the price moves over the budget, the
+// better of the two may still be bettered by taking turns, so with a budget it is no strict bound.
 #pragma once
 
 #include <cstdint>

@@ -27,6 +27,7 @@ inline constexpr std::size_t kMaxCells = 10'000;
 inline constexpr std::size_t kMaxCandidates = 256;  // of one policy
 inline constexpr std::size_t kMaxPolicies = 64;
 inline constexpr std::uint32_t kMaxSeeds = 1000;
+inline constexpr std::uint32_t kMaxRecordedRounds = 10'000;
 inline constexpr std::uint32_t kMaxDevices = 1024;
 
 // The value of a field.
@@ -61,10 +62,11 @@ struct Cell {
 struct Scenario {
   std::string name;
   std::string description;
-  std::string trace;              // as the scenario names it
-  bool synthetic = false;         // a cell's trace was drawn, not recorded
-  std::uint32_t seeds = 1;        // runs of each candidate
-  std::uint64_t fingerprint = 0;  // of text, seed and traces: whose rows belong together
+  std::string trace;                // as the scenario names it
+  bool synthetic = false;           // a cell's trace was drawn, not recorded
+  std::uint32_t seeds = 1;          // runs of each candidate
+  std::uint32_t record_rounds = 0;  // how many rounds each row shows one by one
+  std::uint64_t fingerprint = 0;    // of text, seed and traces: whose rows belong together
   std::vector<Entry> entries;
   std::vector<Cell> cells;
 };

@@ -34,6 +34,17 @@ double tokens_per_second(const RunSummary& run, Accounting accounting);
 // Joules of `accounting` per token.
 double joules_per_token(const RunSummary& run, Accounting accounting);
 
+// One round, for figures that show a run step by step.
+struct RoundSample {
+  std::uint64_t planned = 0;  // RoundPlan::max_draft
+  std::uint64_t drafted = 0;
+  std::uint64_t committed = 0;
+  Seconds elapsed;
+  Joules energy;  // by the scenario's accounting
+
+  friend bool operator==(const RoundSample&, const RoundSample&) = default;
+};
+
 // One entry in one cell.
 struct Row {
   std::size_t cell = 0;
@@ -41,6 +52,7 @@ struct Row {
   std::string policy;                   // the candidate that was chosen, with its parameters
   std::vector<RunSummary> runs;         // one per seed
   std::optional<TheoremCheck> theorem;  // of `gelato-paper`, with the first seed
+  std::vector<RoundSample> rounds;      // the first ones of the first seed's first device
 
   // Of all runs together.
   [[nodiscard]] double tokens_per_second(Accounting accounting) const;
