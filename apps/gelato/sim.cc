@@ -15,6 +15,7 @@
 #include "gelato/report/manifest.h"
 #include "gelato/report/output.h"
 #include "gelato/report/progress.h"
+#include "gelato/result_output.h"
 #include "gelato/sim/scenario.h"
 #include "gelato/sim/sweep.h"
 #include "gelato/sim/sweep_state.h"
@@ -25,8 +26,7 @@ namespace {
 
 struct SimFlags {
   std::string scenario;
-  std::string json;
-  std::string csv;
+  ResultFlags output;
   std::string state;
   std::uint64_t seed = 0;
   unsigned threads = 0;
@@ -125,10 +125,8 @@ Result<std::vector<sim::Row>> run(const SimFlags& flags, const sim::Scenario& sc
 }
 
 Result<void> simulate(const SimFlags& flags) {
-  for (const std::string& path : {flags.json, flags.csv}) {
-    if (auto ok = check_json(path); !ok) {
-      return ok;
-    }
+  if (auto ok = flags.output.check(); !ok) {
+    return ok;
   }
   const auto scenario = sim::load_scenario(flags.scenario, find_places(),
                                            {.seed = flags.seed, .shortened = flags.shortened});
@@ -141,14 +139,9 @@ Result<void> simulate(const SimFlags& flags) {
   }
   nlohmann::json result = manifest_of(flags);
   result.update(sim_result(*scenario, *rows));
-  if (!flags.csv.empty()) {
-    if (auto ok = report::write_output(flags.csv, sim_csv(result)); !ok) {
-      return ok;
-    }
-  }
-  const int descriptor = text_descriptor(flags.json);
+  const int descriptor = flags.output.text_descriptor();
   Output(descriptor).write(sim_table(*scenario, *rows, report::terminal_of(descriptor)));
-  return flags.json.empty() ? Result<void>{} : report::write_json(flags.json, result);
+  return flags.output.write(result);
 }
 
 }  // namespace
@@ -164,9 +157,7 @@ int sim_command(const std::vector<std::string>& arguments) {
   app.add_option("-t,--threads", flags.threads, "Threads; 0: one per processor")
       ->check(in_range(0, 1024));
   app.add_flag("--short", flags.shortened, "The scenario's short version");
-  add_json_option(app, flags.json);
-  app.add_option("--csv", flags.csv, "Write the rows as comma-separated values to FILE")
-      ->type_name("FILE");
+  flags.output.add_to(app);
   app.add_option("--state", flags.state,
                  "Keep finished rows in FILE, and go on from it if it exists: for long sweeps")
       ->type_name("FILE");

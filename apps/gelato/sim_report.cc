@@ -6,7 +6,6 @@
 #include <cmath>
 #include <limits>
 #include <optional>
-#include <set>
 #include <variant>
 
 #include "gelato/control/virtual_queue.h"
@@ -180,12 +179,6 @@ json row_json(const sim::Scenario& scenario, const sim::Row& row) {
   return out;
 }
 
-// One level deep, without what is a list.
-json flat_row(json row) {
-  row.erase("series");
-  return row.flatten();
-}
-
 }  // namespace
 
 json sim_result(const sim::Scenario& scenario, const std::vector<sim::Row>& rows) {
@@ -199,35 +192,6 @@ json sim_result(const sim::Scenario& scenario, const std::vector<sim::Row>& rows
               {"rows", json::array()}};
   for (const sim::Row& row : rows) {
     out["rows"].push_back(row_json(scenario, row));
-  }
-  return out;
-}
-
-std::string sim_csv(const json& result) {
-  // A row may lack what does not apply to its policy.
-  std::set<std::string> columns;
-  for (const json& row : result["rows"]) {
-    const json flat = flat_row(row);
-    for (const auto& [key, value] : flat.items()) {
-      columns.insert(key);
-    }
-  }
-  std::string out;
-  for (const std::string& key : columns) {
-    std::string name = key.substr(1);
-    std::replace(name.begin(), name.end(), '/', '.');
-    out += (out.empty() ? "" : ",") + name;
-  }
-  out += "\n";
-  for (const json& row : result["rows"]) {
-    const json flat = flat_row(row);
-    std::string line;
-    for (const std::string& key : columns) {
-      const auto value = flat.find(key);
-      line += key == *columns.begin() ? "" : ",";
-      line += value == flat.end() || value->is_null() ? "" : value->dump();
-    }
-    out += line + "\n";
   }
   return out;
 }

@@ -14,9 +14,6 @@ namespace gelato::cli {
 // The keys `rows` and `summary` of docs/json.md, and what the scenario was.
 nlohmann::json sim_result(const sim::Scenario& scenario, const std::vector<sim::Row>& rows);
 
-// `rows` as comma-separated values, one column per key, lists left out.
-std::string sim_csv(const nlohmann::json& result);
-
 // One line per row, and the summary.
 std::string sim_table(const sim::Scenario& scenario, const std::vector<sim::Row>& rows,
                       const report::Terminal& terminal);

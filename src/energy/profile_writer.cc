@@ -28,8 +28,8 @@ std::string toml_text(std::string_view text) {
 }  // namespace
 
 std::string to_toml(const DeviceProfile& profile) {
-  std::string out = fmt::format("schema = 1\nname = {}\ndescription = {}\n", toml_text(profile.name),
-                                toml_text(profile.description));
+  std::string out = fmt::format("schema = 1\nname = {}\ndescription = {}\n",
+                                toml_text(profile.name), toml_text(profile.description));
   std::string section;
   for (const Citation& number : profile.citations) {
     if (const std::string of = number.key.substr(0, number.key.find('.')); of != section) {

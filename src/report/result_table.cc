@@ -19,13 +19,15 @@ constexpr std::string_view kCell = "cell.";
 
 // A text of a result is at most this long in a table.
 constexpr std::size_t kMaxText = 4096;
+// A list that is longer is only counted: it is no cell of a table.
+constexpr std::size_t kMaxListed = 32;
 
 // What the manifest holds, and what is no measurement.
 const std::set<std::string, std::less<>>& outside_of_rows() {
-  static const std::set<std::string, std::less<>> kKeys = {
+  static const std::set<std::string, std::less<>> keys = {
       "version", "commit",   "seed",        "machine", "models",
       "rows",    "scenario", "description", "summary", "benchmark"};
-  return kKeys;
+  return keys;
 }
 
 // The rank of a column: what says which row it is, then rates and energies, then the rest.
@@ -49,6 +51,9 @@ std::size_t rank(std::string_view name) {
 }
 
 json leaf(const json& value) {
+  if (value.is_array() && value.size() > kMaxListed) {
+    return fmt::format("[{} values]", value.size());
+  }
   if (value.is_array() || value.is_object() || value.is_binary()) {
     return value.dump(-1, ' ', true, json::error_handler_t::replace).substr(0, kMaxText);
   }

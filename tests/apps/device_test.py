@@ -98,6 +98,19 @@ class Results(DeviceTest):
         self.assertGreater(result["uplink_bytes"], result["uplink_message_bytes"])
         self.assertGreater(result["downlink_bytes"], result["downlink_message_bytes"])
         self.assertEqual(result["wire_mode"], "ids")
+
+    def test_eight_drafted_tokens_take_few_bytes(self):
+        """Of messages, the opening with the prompt included."""
+        edge = self.edge()
+        ids = self.result(edge, "--policy", "static:8")
+        self.assertLessEqual(ids["uplink_message_bytes"], 48 * ids["rounds"])
+        rows = self.result(edge, "--policy", "static:8", "--temp", "0.8", "--wire", "qrow")
+        self.assertLessEqual(rows["uplink_message_bytes"], 24 * rows["drafted"])
+        for mode, result in (("ids", ids), ("qrow", rows)):
+            print(f"{mode}: {result['uplink_message_bytes'] / result['rounds']:.1f} bytes of messages "
+                  f"and {result['uplink_bytes'] / result['rounds']:.1f} on the wire per round, "
+                  f"{result['uplink_message_bytes'] / result['drafted']:.1f} and "
+                  f"{result['uplink_bytes'] / result['drafted']:.1f} per drafted token")
         self.assertIsNone(result["link"])
         self.assertEqual(result["unverified_tokens"], 0)
         alone = self.result(edge, "--policy", "edge-only")

@@ -202,13 +202,13 @@ TEST_F(Leases, ManyStreamsThatNeverOpenLeaveNothingBehind) {
   start();
   const auto [device, ignored] = opened(greedy(prompt(5)));
   std::vector<std::shared_ptr<Letters>> half_open;
-  for (int i = 0; i < 500; ++i) {
+  for (int i = 0; i < 1000; ++i) {
     half_open.push_back(attach("mallory"));
   }
   scheduler_->deliver(device, draft(0, 5, {}));
   settle();
   EXPECT_TRUE(device->take<proto::Verdict>().has_value());
-  EXPECT_EQ(metrics_.streams, 501);
+  EXPECT_EQ(metrics_.streams, 1001);
   clock_.advance(options_.opening);
   settle();
   for (const auto& letters : half_open) {

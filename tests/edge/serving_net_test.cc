@@ -191,7 +191,8 @@ TEST_F(Serving, ADeviceThatStopsTalkingIsTreatedAsLost) {
   EXPECT_TRUE(eventually([&] { return server_->metrics().sessions == 0; }));
 }
 
-TEST_F(Serving, ManyHalfOpenStreams) {
+TEST_F(Serving, AThousandHalfOpenStreams) {
+  constexpr int kHalfOpen = 1000;
   auto strict = options();
   strict.max_streams = 40;
   strict.scheduler.opening = Seconds(0.3);
@@ -199,8 +200,12 @@ TEST_F(Serving, ManyHalfOpenStreams) {
   RawDevice device(channel_);
   device.open(greedy());
   std::vector<std::unique_ptr<RawDevice>> half_open;
-  for (int i = 0; i < 60; ++i) {
-    half_open.push_back(std::make_unique<RawDevice>(channel_));
+  std::shared_ptr<grpc::Channel> channel;
+  for (int i = 0; i < kHalfOpen; ++i) {
+    if (i % 50 == 0) {  // a connection takes 64
+      channel = connect(server_->port());
+    }
+    half_open.push_back(std::make_unique<RawDevice>(channel));
   }
   for (std::uint32_t round = 0; round < 20; ++round) {
     expect_served(device, round);
@@ -212,7 +217,7 @@ TEST_F(Serving, ManyHalfOpenStreams) {
     busy += kind == ErrorKind::kBusy ? 1 : 0;
     idle += kind == ErrorKind::kIdle ? 1 : 0;
   }
-  EXPECT_EQ(busy + idle, 60U);
+  EXPECT_EQ(busy + idle, std::size_t{kHalfOpen});
   EXPECT_GE(busy, 1U);
   EXPECT_GE(idle, 20U);
   expect_served(device, 20);

@@ -1,4 +1,5 @@
-"""A device and an edge in network namespaces with 5 % loss, 200 ms round trip and 1 Mbit/s between them.
+"""A device and an edge in network namespaces with 5 % loss, 200 ms round trip and 1 Mbit/s between them,
+and with no link at all for a while.
 
 Rate: tc tbf. Loss: nft, at random. Delay: packets between two TUN devices are held back here, because
 many kernels have no netem. Needs root, ip, tc, nft and /dev/net/tun; exits 77 with the reason without.
@@ -28,6 +29,7 @@ PROMPTS = [
 ]
 DEADLINE_S = 240  # far longer than anything here takes: a hang is a failure
 ONE_WAY_S = 0.1
+CUT_S = 10.0
 LOSS_PERCENT = 5
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 
@@ -88,6 +90,7 @@ class DelayLine:
     def __init__(self, names):
         self.files = [open_tun(name) for name in names]
         self.queues = [collections.deque(), collections.deque()]  # (due, packet) for that device
+        self.cut = False  # what comes in then is lost
         self.done = threading.Event()
         self.thread = threading.Thread(target=self.carry)
 
@@ -98,7 +101,8 @@ class DelayLine:
             for file in readable:
                 packet = os.read(file, 65536)
                 other = 1 - self.files.index(file)
-                self.queues[other].append((time.monotonic() + ONE_WAY_S, packet))
+                if not self.cut:
+                    self.queues[other].append((time.monotonic() + ONE_WAY_S, packet))
             for file, queue in zip(self.files, self.queues):
                 while queue and queue[0][0] <= time.monotonic():
                     os.write(file, queue.popleft()[1])
@@ -116,7 +120,7 @@ class LossyLinkTest(unittest.TestCase):
     def setUp(self):
         self.spaces = [f"gelato-{os.getpid()}-{side}" for side in ("device", "edge")]
         names = [f"gl{os.getpid()}d", f"gl{os.getpid()}e"]
-        line = DelayLine(names)
+        self.line = line = DelayLine(names)
         self.addCleanup(line.close)
         for number, (space, name) in enumerate(zip(self.spaces, names), start=1):
             sh("ip", "netns", "add", space)
@@ -142,6 +146,31 @@ class LossyLinkTest(unittest.TestCase):
         self.edge.kill()
         self.edge.wait()
         self.edge.stdout.close()
+
+    def test_a_link_that_is_cut_for_ten_seconds(self):
+        """The cut begins when half of the text is there; the device finds it out and goes on."""
+        device = subprocess.Popen(
+            ["ip", "netns", "exec", self.spaces[0], GELATO, "device", "--edge", "10.77.0.2:8470",
+             "--insecure", "-p", PROMPTS[0], "-n", "48", "--temp", "0", "--policy", "static:4",
+             "--answer-timeout", "2", "--json", "-"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(device.stdout.close)
+        self.addCleanup(device.stderr.close)
+        self.addCleanup(device.kill)
+        shown = ""
+        while len(shown) < 60:  # of some 200 characters
+            piece = device.stderr.read(1)
+            self.assertTrue(piece, "the device ended: " + shown)
+            shown += piece
+        self.line.cut = True
+        threading.Timer(CUT_S, setattr, [self.line, "cut", False]).start()
+        out, _ = device.communicate(timeout=DEADLINE_S)
+        self.assertEqual(device.returncode, 0)
+        result = json.loads(out)
+        self.assert_greedy(PROMPTS[0], result)
+        self.assertGreaterEqual(result["link_losses"], 1)
+        self.assertEqual(result["unverified_tokens"], 0)
+        self.assertFalse(self.line.cut, "the text ended before the link was back")
 
     def write(self, prompt, *options):
         ended = subprocess.run(

@@ -32,7 +32,8 @@ struct ResultTable {
   // Names of leaves, joined by dots where objects lie in each other: `cell.swept.link.bandwidth`.
   // What says which row it is comes first, then rates and energies, then the rest.
   std::vector<std::string> columns;
-  // As wide as `columns`; cells are null, booleans, numbers or strings (an array is its JSON text).
+  // As wide as `columns`; cells are null, booleans, numbers or strings (a list is its JSON text, a
+  // long one its length).
   std::vector<std::vector<nlohmann::json>> rows;
   bool cut = false;
 

@@ -7,8 +7,8 @@
 //                           a token with entropy H accepted with probability exp(-0.35 H): GELATO's
 //                           phi, arXiv 2605.10124, equation 10
 //
-// Rows follow Zipf's law over 151 936 tokens with that entropy: their top-1 probability, margin and top-p set
-// (p = 0.99995) follow.
+// Rows follow Zipf's law over 151 936 tokens with that entropy: their top-1 probability, margin and
+// top-p set (p = 0.99995) follow.
 #pragma once
 
 #include <cstdint>
