@@ -82,7 +82,8 @@ void EdgeStation::on_pass(Seconds now) {
 
 void EdgeStation::decide(Seconds now, Request request) {
   const DeviceAgent& device = devices_[request.device];
-  std::uint64_t bytes = setting_->wire.down_bytes;
+  // In the paper's T a verdict takes no time; a row that DSSD sends down does.
+  std::uint64_t bytes = setting_->accounting == Accounting::kPaper ? 0 : setting_->wire.down_bytes;
   if (request.burst > 0) {
     --request.burst;
     request.last = request.burst == 0;
@@ -106,7 +107,7 @@ void EdgeStation::decide(Seconds now, Request request) {
 Seconds EdgeStation::download(Seconds now, DeviceAgent& device, std::uint64_t bytes,
                               Seconds& airtime) const {
   device.count_download(bytes);
-  if (setting_->accounting == Accounting::kPaper) {
+  if (bytes == 0 && setting_->accounting == Accounting::kPaper) {
     return now;
   }
   link::LinkEmulator& link = device.link();

@@ -22,7 +22,7 @@ namespace gelato::sim {
 enum class Accounting : std::uint8_t {
   kFull,   // the device from the first drafted token to the verdict: draft, send, receive, wait
   kPaper,  // GELATO, arXiv 2605.10124, equations 3 and 4: E = E^D + E^U, T = T^D + T^U + T^LLM; the
-           // answer comes down at once and for nothing
+           // answer comes down at once and for nothing; a row that DSSD sends takes its time
 };
 
 // How long one pass of the target takes, by the number of tokens in it (of all devices in the
