@@ -292,7 +292,21 @@ const RoundChoice& RoundPlanner::choose(const CostEstimate& cost, const Survival
       least_per_round_ = std::min(least_per_round_, choice.round.energy);
     }
   }
-  return of(settle());
+  const Way way = settle();
+  if (way == Way::kBurst && in_way_ == wait_) {
+    cut_burst();
+  }
+  return of(way);
+}
+
+// The drafts that are tried next are to begin anywhere in the text: bursts of one length would all
+// end at its beginning or its end, where drafts are not what they are elsewhere. A Weyl sequence is
+// as even as chance, and the same in every run.
+void RoundPlanner::cut_burst() {
+  constexpr double kGolden = 0.6180339887498949;
+  const double place = std::fmod(rounds_ * kGolden, 1.0);
+  RoundChoice& burst = of(Way::kBurst);
+  burst.length = 1 + static_cast<std::uint32_t>(place * burst.length);
 }
 
 // Whether even nearly perfect drafts would earn less than letting the target write.

@@ -14,7 +14,11 @@ std::uint32_t pass_tokens(const Request& request) {
 }  // namespace
 
 EdgeStation::EdgeStation(const Setting& setting, std::span<DeviceAgent> devices, EventQueue& events)
-    : setting_(&setting), devices_(devices), events_(&events), next_round_(devices.size(), 0) {
+    : setting_(&setting),
+      devices_(devices),
+      events_(&events),
+      next_round_(devices.size(), 0),
+      decided_(devices.size()) {
   queue_.reserve(devices.size() * (control::kMaxDraftLength + 1));
   batch_.reserve(devices.size());
 }
@@ -54,7 +58,8 @@ void EdgeStation::start_pass(Seconds now) {
       return false;
     }
     batch_.push_back(w.request);
-    batch_.back().queued = now - w.since;
+    // Waiting for the device's own chunk before it is no queue.
+    batch_.back().queued = now - std::max(w.since, decided_[w.request.device]);
     tokens += pass_tokens(w.request);
     return true;
   };
@@ -82,6 +87,7 @@ void EdgeStation::on_pass(Seconds now) {
 
 void EdgeStation::decide(Seconds now, Request request) {
   const DeviceAgent& device = devices_[request.device];
+  decided_[request.device] = now;
   // In the paper's T a verdict takes no time; a row that DSSD sends down does.
   std::uint64_t bytes = setting_->accounting == Accounting::kPaper ? 0 : setting_->wire.down_bytes;
   if (request.burst > 0) {

@@ -41,6 +41,7 @@ class EdgeStation {
   std::vector<Waiting> queue_;
   std::vector<Request> batch_;
   std::vector<std::uint64_t> next_round_;  // per device: requests of earlier rounds are stale
+  std::vector<Seconds> decided_;           // per device: when its last request was
   bool running_ = false;
   Seconds pass_time_;
   std::uint64_t passes_ = 0;

@@ -184,6 +184,26 @@ TEST(Gelato, DoesNotFlap) {
   }
 }
 
+// Bursts of one length would start every try at the same place of short texts.
+TEST(Gelato, TriesDraftsAtAnyPlaceOfTheText) {
+  const auto policy = make("gelato");
+  Timeline timeline(*policy, uneven_text(2.0, 0.35, 100000, 4), setting(80, 20, 6), 16);
+  std::vector<std::uint32_t> before;  // tokens of the burst before each try
+  RoundPlan last;
+  for (int round = 0; round < 1500; ++round) {
+    const RoundPlan plan = timeline.play();
+    if (plan.mode != last.mode && last.mode == RoundMode::kTargetOnly) {
+      before.push_back(last.burst);
+    }
+    last = plan;
+  }
+  ASSERT_GE(before.size(), 8U);
+  std::sort(before.begin(), before.end());
+  EXPECT_LT(before.front(), 24U);
+  EXPECT_GT(before.back(), 40U);
+  EXPECT_GE(std::unique(before.begin(), before.end()) - before.begin(), 6);
+}
+
 struct Change {
   const char* name;
   CostEstimate cost;

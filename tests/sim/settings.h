@@ -74,7 +74,10 @@ inline Result<RunResult> run_policy(const Setting& setting, const std::string& p
 class PlannedPolicy final : public control::Policy {
  public:
   explicit PlannedPolicy(const control::RoundPlan& plan) : plan_(plan) {}
-  control::RoundPlan begin_round(const control::RoundContext&) override { return plan_; }
+  control::RoundPlan begin_round(const control::RoundContext& context) override {
+    contexts.push_back(context);
+    return plan_;
+  }
   [[nodiscard]] bool keep_drafting(const control::DraftState& state) override {
     states.push_back(state);
     return true;
@@ -82,6 +85,7 @@ class PlannedPolicy final : public control::Policy {
   void end_round(const control::RoundOutcome& outcome) override { outcomes.push_back(outcome); }
   [[nodiscard]] std::string name() const override { return "planned"; }
 
+  std::vector<control::RoundContext> contexts;
   std::vector<control::DraftState> states;
   std::vector<control::RoundOutcome> outcomes;
 

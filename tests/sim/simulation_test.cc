@@ -17,6 +17,7 @@ struct Played {
   RunResult result;
   std::vector<control::RoundOutcome> outcomes;
   std::vector<control::DraftState> states;
+  std::vector<control::RoundContext> contexts;
 };
 
 Played play(const Setting& setting, const control::RoundPlan& plan) {
@@ -26,7 +27,7 @@ Played play(const Setting& setting, const control::RoundPlan& plan) {
   policies.push_back(std::move(policy));
   auto result = simulate(setting, policies, {.seed = 0, .observer = nullptr, .foresight = {}});
   EXPECT_TRUE(result) << result.error().message;
-  return {*result, seen->outcomes, seen->states};
+  return {*result, seen->outcomes, seen->states, seen->contexts};
 }
 
 // Equation 6 of GELATO (arXiv 2605.10124): E[N] = (1 - rho^(gamma+1)) / (1 - rho). Each case is off
@@ -140,6 +141,17 @@ TEST(Simulation, StaleChunksCostUplinkAndNoPass) {
   EXPECT_EQ(total.drafted, 120U);
   EXPECT_EQ(total.up_bytes, 60U * 12U);
   EXPECT_GE(total.stale, 27U);  // those of the last round may still be on their way
+}
+
+// A chunk that waits for the one before it has met no queue: the edge is as fast as it is.
+TEST(Simulation, OwnChunksAreNoQueueToThePolicy) {
+  Setting setting =
+      round_setting(std::make_shared<DraftTrace>(make_synthetic_trace("iid:0.95", 7).value()));
+  setting.max_in_flight = 8;
+  setting.rounds = 100;
+  const Played run = play(setting, {.max_draft = 16, .chunk = 2, .window = 16});
+  ASSERT_GE(run.contexts.size(), 100U);
+  EXPECT_NEAR(run.contexts.back().cost.verify_base.value(), 0.1, 1e-9);
 }
 
 TEST(Simulation, WindowSmallerThanChunkStillMoves) {

@@ -97,6 +97,7 @@ class RoundPlanner {
   void weigh_all();
   [[nodiscard]] RoundForecast corrected(Way way, const RoundForecast& raw) const;
   [[nodiscard]] bool hopeless() const;
+  void cut_burst();
   Way settle();
   [[nodiscard]] RoundChoice& of(Way way) { return choices_[static_cast<std::size_t>(way)]; }
   [[nodiscard]] WayLedger& ledger(Way way) { return ledgers_[static_cast<std::size_t>(way)]; }
