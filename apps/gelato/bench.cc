@@ -15,7 +15,8 @@ constexpr const char* kHelp =
     "Usage: gelato bench WHAT [OPTIONS]\n\n"
     "  local     target alone, drafts of several lengths, and llama.cpp's own speculative "
     "decoding\n"
-    "  edge      many devices at one edge, against the bare llama.cpp loop\n\n"
+    "  edge      many devices at one edge, against the bare llama.cpp loop\n"
+    "  link      policies over an emulated link, live beside simulated\n\n"
     "`gelato bench WHAT --help` lists the options, with an example.\n";
 
 }  // namespace
@@ -27,6 +28,9 @@ int bench_command(const std::vector<std::string>& arguments) {
   }
   if (what == "edge") {
     return bench_edge_command({arguments.begin() + 1, arguments.end()});
+  }
+  if (what == "link") {
+    return bench_link_command({arguments.begin() + 1, arguments.end()});
   }
   if (what == "--help" || what == "-h") {
     return print(kHelp);

@@ -15,6 +15,7 @@
 #include "gelato/cli.h"
 #include "gelato/commands.h"
 #include "gelato/edge/edge_server.h"
+#include "gelato/edge/paced_target.h"
 #include "gelato/engine/backend.h"
 #include "gelato/engine/context.h"
 #include "gelato/model_options.h"
@@ -34,6 +35,8 @@ struct EdgeFlags {
   double lease_s = 30.0;
   double idle_s = 300.0;
   double drain_s = 30.0;
+  double pace_pass_s = 0.0;
+  double pace_token_s = 0.0;
   bool verbose = false;
 };
 
@@ -105,6 +108,16 @@ void add_options(CLI::App& app, EdgeFlags& flags) {
                              flags.drain_s))
       ->type_name("SECONDS")
       ->check(CLI::Range(0.0, 86400.0, "SECONDS"));
+  auto* pass =
+      app.add_option("--pace-pass", flags.pace_pass_s,
+                     "Emulate a slower target: no pass of one token takes less (default: off)")
+          ->type_name("SECONDS")
+          ->check(CLI::Range(0.0, 60.0, "SECONDS"));
+  app.add_option("--pace-token", flags.pace_token_s,
+                 "What each further token adds to such a pass (default: 0)")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.0, 10.0, "SECONDS"))
+      ->needs(pass);
   app.add_option("--tls-cert", server.tls_cert, "Certificate chain of this server, PEM")
       ->type_name("FILE");
   app.add_option("--tls-key", server.tls_key, "Its private key, PEM")->type_name("FILE");
@@ -213,7 +226,13 @@ Result<void> serve(EdgeFlags& flags) {
   options.scheduler.lease = Seconds(flags.lease_s);
   options.scheduler.idle = Seconds(flags.idle_s);
 
-  edge::ContextTarget target(*served->context);
+  edge::ContextTarget context(*served->context);
+  const edge::PassPace pace{Seconds(flags.pace_pass_s), Seconds(flags.pace_token_s)};
+  edge::PacedTarget target(context, pace, clock);
+  if (flags.pace_pass_s > 0.0) {
+    log->info(
+        fmt::format("event=paced pass_s={:g} token_s={:g}", flags.pace_pass_s, flags.pace_token_s));
+  }
   auto server = edge::EdgeServer::start(target, std::move(*model), options, clock, *log);
   if (!server) {
     return fail(server.error());

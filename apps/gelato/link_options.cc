@@ -14,28 +14,33 @@ void LinkFlags::add_to(CLI::App& app) {
       ->type_name("LINK");
 }
 
+Result<LinkModel> LinkFlags::read() const {
+  auto spec = link::parse_link_spec(link);
+  if (!spec) {
+    return fail(spec.error());
+  }
+  LinkModel model{.spec = *std::move(spec), .trace = {}};
+  if (const auto* replay = std::get_if<link::TraceReplay>(&model.spec.up)) {
+    const auto text = read_input(replay->file, link::kMaxTraceBytes);
+    auto parsed = text ? link::parse_trace(*text) : fail(text.error());
+    if (!parsed) {
+      return fail(parsed.error());
+    }
+    model.trace = std::move(*parsed);
+  }
+  return model;
+}
+
 Result<std::optional<link::LinkEmulator>> LinkFlags::make(std::uint64_t seed,
                                                           const Clock& clock) const {
   if (link.empty()) {
     return std::nullopt;
   }
-  const auto spec = link::parse_link_spec(link);
-  if (!spec) {
-    return fail(spec.error());
+  const auto model = read();
+  if (!model) {
+    return fail(model.error());
   }
-  link::Trace trace;
-  if (const auto* replay = std::get_if<link::TraceReplay>(&spec->up)) {
-    const auto text = read_input(replay->file, link::kMaxTraceBytes);
-    if (!text) {
-      return fail(text.error());
-    }
-    auto parsed = link::parse_trace(*text);
-    if (!parsed) {
-      return fail(parsed.error());
-    }
-    trace = std::move(*parsed);
-  }
-  auto emulator = link::LinkEmulator::create(*spec, trace, seed, clock.now());
+  auto emulator = link::LinkEmulator::create(model->spec, model->trace, seed, clock.now());
   if (!emulator) {
     return fail(emulator.error());
   }

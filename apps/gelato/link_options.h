@@ -12,12 +12,21 @@
 
 namespace gelato::cli {
 
+// A link as a simulation takes it.
+struct LinkModel {
+  link::LinkSpec spec;
+  link::Trace trace;  // of a TraceReplay, else empty
+};
+
 struct LinkFlags {
   std::string link;
 
   void add_to(CLI::App& app);
-  // The link, starting now; nothing if none is asked for. Reads the trace that it may name.
-  // Errors: those of parse_link_spec(), read_input(), parse_trace() and LinkEmulator::create().
+  // What `link` says. Reads the trace that it may name.
+  // Errors: those of parse_link_spec(), read_input() and parse_trace().
+  [[nodiscard]] Result<LinkModel> read() const;
+  // The link, starting now; nothing if none is asked for.
+  // Errors: those of read() and LinkEmulator::create().
   [[nodiscard]] Result<std::optional<link::LinkEmulator>> make(std::uint64_t seed,
                                                                const Clock& clock) const;
 };
