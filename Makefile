@@ -44,20 +44,24 @@ format-check: setup-dev ## fail if a C++ file is not in the house format
 tidy: setup-dev ## clang-tidy over every C++ file
 	@scripts/tidy.sh
 
-# Modules that neither link gRPC nor load models: what .ci/run checks. `make asan-all` and
+# What .ci/run checks with sanitizers: every module, but not the programs, which take as long to
+# compile again; with ThreadSanitizer those that share something between threads. `make asan-all` and
 # `make tsan-all` build everything and run every test.
-CHECKED := base spec control link energy report engine
-CHECKED_TESTS := $(CHECKED:%=%_test)
-CHECKED_NAMES := ^($(subst $(eval ) ,|,$(CHECKED)))\.
-FUZZERS := dist_codec_fuzz gguf_fuzz policy_fuzz link_spec_fuzz link_trace_fuzz profile_fuzz wire_fuzz
+ASAN_TESTS := base_test spec_test energy_test link_test control_test engine_test engine_model_test \
+              proto_test report_test device_test device_net_test edge_test edge_net_test sim_test
+TSAN_TESTS := base_test engine_test engine_model_test device_test device_net_test edge_test edge_net_test sim_test
+# The names of the tests in executables MODULE[_LABEL]_test, for ctest -R: ^(MODULE|...)\.
+names_in = ^($(subst $(eval ) ,|,$(sort $(foreach test,$(1),$(firstword $(subst _, ,$(test)))))))\.
+FUZZERS := dist_codec_fuzz gguf_fuzz policy_fuzz link_spec_fuzz link_trace_fuzz profile_fuzz result_fuzz session_fuzz \
+           wire_fuzz
 
-asan: setup ## unit tests of the pure modules with Address-, Leak- and UndefinedBehaviorSanitizer
-	@scripts/build.sh asan $(CHECKED_TESTS)
-	@ctest --preset asan -j $(JOBS) -L unit -R '$(CHECKED_NAMES)'
+asan: setup ## tests of the modules with Address-, Leak- and UndefinedBehaviorSanitizer
+	@scripts/build.sh asan $(ASAN_TESTS)
+	@ctest --preset asan -j $(JOBS) -R '$(call names_in,$(ASAN_TESTS))'
 
-tsan: setup ## the same with ThreadSanitizer
-	@scripts/build.sh tsan $(CHECKED_TESTS)
-	@scripts/without_aslr.sh ctest --preset tsan -j $(JOBS) -L unit -R '$(CHECKED_NAMES)'
+tsan: setup ## tests of the modules with threads, with ThreadSanitizer
+	@scripts/build.sh tsan $(TSAN_TESTS)
+	@scripts/without_aslr.sh ctest --preset tsan -j $(JOBS) -R '$(call names_in,$(TSAN_TESTS))'
 
 asan-all: setup ## every test with the same sanitizers
 	@scripts/build.sh asan
@@ -67,7 +71,7 @@ tsan-all: setup ## every test with ThreadSanitizer
 	@scripts/build.sh tsan
 	@scripts/without_aslr.sh ctest --preset tsan -j $(JOBS)
 
-fuzz: setup-dev ## run the fuzzers of the pure modules for FUZZ_SECONDS (default 30) each
+fuzz: setup-dev ## run the fuzzers for FUZZ_SECONDS (default 30) each
 	@scripts/build.sh fuzz $(FUZZERS)
 	@scripts/fuzz.sh $(FUZZERS)
 

@@ -111,6 +111,11 @@ class ToyDevice {
 
   std::uint32_t context_tokens = 2048;
   CollectingSink sink;
+
+ private:
+  SteadyClock clock_;  // the verifier looks at it while it closes
+
+ public:
   std::unique_ptr<GrpcTransport> transport;
   std::unique_ptr<RemoteVerifier> verifier;
 
@@ -121,7 +126,6 @@ class ToyDevice {
   }
   const toy::ToyModel* draft_;
   Log* log_;
-  SteadyClock clock_;
   RemoteOptions options_;
   std::unique_ptr<spec::DistCodec> codec_;
   std::unique_ptr<toy::ToyDrafter> drafter_;
