@@ -48,8 +48,8 @@ tidy: setup-dev ## clang-tidy over every C++ file
 # compile again; with ThreadSanitizer those that share something between threads. `make asan-all` and
 # `make tsan-all` build everything and run every test.
 ASAN_TESTS := base_test spec_test energy_test link_test control_test engine_test engine_model_test \
-              proto_test report_test device_test device_net_test edge_test edge_net_test sim_test
-TSAN_TESTS := base_test engine_test engine_model_test device_test device_net_test edge_test edge_net_test sim_test
+              proto_test report_test device_test edge_test edge_net_test sim_test
+TSAN_TESTS := base_test engine_test engine_model_test device_test edge_test edge_net_test sim_test
 # The names of the tests in executables MODULE[_LABEL]_test, for ctest -R: ^(MODULE|...)\.
 names_in = ^($(subst $(eval ) ,|,$(sort $(foreach test,$(1),$(firstword $(subst _, ,$(test)))))))\.
 FUZZERS := dist_codec_fuzz gguf_fuzz policy_fuzz link_spec_fuzz link_trace_fuzz profile_fuzz result_fuzz session_fuzz \
