@@ -174,6 +174,9 @@ json row_json(const sim::Scenario& scenario, const sim::Row& row) {
                         {"energy_holds", row.theorem->energy_holds()},
                         {"gap_tokens_per_s", row.theorem->gap},
                         {"gap_bound_tokens_per_s", row.theorem->gap_bound},
+                        {"gap_noise_tokens_per_s", row.theorem->gap_noise},
+                        {"shortfall_tokens_per_round", row.theorem->shortfall},
+                        {"premise_holds", row.theorem->premise_holds()},
                         {"throughput_holds", row.theorem->throughput_holds()}};
   }
   return out;

@@ -33,6 +33,9 @@ void each_number(TheoremCheck& check, const auto& field) {
   field(check.overshoot_bound);
   field(check.gap);
   field(check.gap_bound);
+  field(check.gap_noise);
+  field(check.shortfall);
+  field(check.shortfall_noise);
 }
 
 void each_number(RoundSample& round, const auto& field) {
@@ -127,7 +130,7 @@ std::optional<Row> parse_row(std::string_view line, const Scenario& scenario) {
 }  // namespace
 
 std::string state_head(const Scenario& scenario, std::string_view program) {
-  return fmt::format("gelato-sim-state 1 {:016x} {}\n", scenario.fingerprint, program);
+  return fmt::format("gelato-sim-state 2 {:016x} {}\n", scenario.fingerprint, program);
 }
 
 std::string state_line(const Row& row) {

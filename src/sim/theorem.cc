@@ -8,15 +8,40 @@
 #include <vector>
 
 #include "gelato/control/gelato_paper.h"
+#include "gelato/control/round_estimate.h"
 #include "gelato/sim/simulation.h"
 
 namespace gelato::sim {
 namespace {
 
+// How many standard errors count as chance: a false alarm in 16 000 runs.
+constexpr double kErrors = 4.0;
+
+// Mean of numbers and its standard error.
+class Mean {
+ public:
+  void add(double x) {
+    ++count_;
+    sum_ += x;
+    squares_ += x * x;
+  }
+  [[nodiscard]] double count() const { return static_cast<double>(count_); }
+  [[nodiscard]] double value() const { return sum_ / count(); }
+  [[nodiscard]] double error() const {
+    const double variance = squares_ / count() - value() * value();
+    return std::sqrt(std::max(variance, 0.0) / count());
+  }
+
+ private:
+  std::uint64_t count_ = 0;
+  double sum_ = 0.0;
+  double squares_ = 0.0;
+};
+
 // Steps of one device, as the queue sees them.
 class Steps final : public RoundObserver {
  public:
-  explicit Steps(Joules budget) : budget_(budget) {}
+  Steps(Joules budget, double rho0) : budget_(budget), rho0_(rho0) {}
 
   void on_round(const RoundRecord& round) override {
     if (round.device != 0) {
@@ -24,31 +49,33 @@ class Steps final : public RoundObserver {
     }
     const double rate = round.outcome.committed / round.outcome.elapsed.value();
     const double over = (round.outcome.energy - budget_).value();
-    ++count_;
-    energy_ += round.outcome.energy;
-    rate_ += rate;
+    energy_.add(round.outcome.energy.value());
+    rate_.add(rate);
+    shortfall_.add(control::expected_tokens(rho0_, round.plan.max_draft) - round.outcome.committed);
     slowest_ = std::min(slowest_, rate);
     fastest_ = std::max(fastest_, rate);
     drift_ = std::max(drift_, over * over / 2.0);
   }
 
-  [[nodiscard]] double count() const { return static_cast<double>(count_); }
-  [[nodiscard]] Joules energy() const { return energy_ / count(); }
-  [[nodiscard]] double rate() const { return rate_ / count(); }
+  [[nodiscard]] Joules energy() const { return Joules(energy_.value()); }
+  [[nodiscard]] const Mean& rate() const { return rate_; }
+  // Tokens of equation 6 that a step did not yield.
+  [[nodiscard]] const Mean& shortfall() const { return shortfall_; }
   [[nodiscard]] double spread() const { return fastest_ - slowest_; }
   [[nodiscard]] double drift() const { return drift_; }
 
  private:
   Joules budget_;
-  std::uint64_t count_ = 0;
-  Joules energy_;
-  double rate_ = 0.0;
+  double rho0_;
+  Mean energy_;
+  Mean rate_;
+  Mean shortfall_;
   double slowest_ = std::numeric_limits<double>::infinity();
   double fastest_ = 0.0;
   double drift_ = 0.0;  // B
 };
 
-Result<Steps> observe(const Setting& setting, const std::string& policy, Joules budget,
+Result<Steps> observe(const Setting& setting, const std::string& policy, Steps steps,
                       std::uint64_t seed) {
   std::vector<std::unique_ptr<control::Policy>> policies;
   for (std::uint32_t i = 0; i < setting.devices; ++i) {
@@ -58,23 +85,33 @@ Result<Steps> observe(const Setting& setting, const std::string& policy, Joules 
     }
     policies.push_back(*std::move(made));
   }
-  Steps steps(budget);
   const auto run = simulate(setting, policies, {.seed = seed, .observer = &steps, .foresight = {}});
   return run ? Result<Steps>(steps) : fail(run.error());
 }
 
+struct Rate {
+  double mean = 0.0;
+  double error = 0.0;
+};
+
 // Best mean rate of a mixture of `lengths` whose mean energy keeps the budget: at most two of them.
-double best_mixture(const std::vector<Steps>& lengths, Joules budget) {
-  double best = 0.0;
+Rate best_mixture(const std::vector<Steps>& lengths, Joules budget) {
+  Rate best;
+  const auto consider = [&best](double mean, double error) {
+    if (mean > best.mean) {
+      best = {mean, error};
+    }
+  };
   for (const Steps& a : lengths) {
     if (a.energy() > budget) {
       continue;
     }
-    best = std::max(best, a.rate());
+    consider(a.rate().value(), a.rate().error());
     for (const Steps& b : lengths) {
       if (b.energy() > budget) {
         const double share = (budget - a.energy()) / (b.energy() - a.energy());
-        best = std::max(best, a.rate() + share * (b.rate() - a.rate()));
+        consider(a.rate().value() + share * (b.rate().value() - a.rate().value()),
+                 std::max(a.rate().error(), b.rate().error()));
       }
     }
   }
@@ -101,24 +138,30 @@ Result<TheoremCheck> check_theorem(const Setting& setting, const std::string& po
   const double v = (*values)[0];
   const Joules budget((*values)[1]);
   const auto longest = static_cast<std::uint32_t>((*values)[5]);
-  const auto steps = observe(setting, policy, budget, seed);
+  const Steps none(budget, (*values)[2]);
+  const auto steps = observe(setting, policy, none, seed);
   if (!steps) {
     return fail(steps.error());
   }
   std::vector<Steps> lengths;
   for (std::uint32_t length = 1; length <= longest; ++length) {
-    auto fixed = observe(setting, fmt::format("static:{}", length), budget, seed);
+    auto fixed = observe(setting, fmt::format("static:{}", length), none, seed);
     if (!fixed) {
       return fail(fixed.error());
     }
     lengths.push_back(*fixed);
   }
   const double b = steps->drift();
+  const Rate optimum = best_mixture(lengths, budget);
+  const Mean& rate = steps->rate();
   return TheoremCheck{
       .overshoot = steps->energy() - budget,
-      .overshoot_bound = Joules(std::sqrt(2.0 * (b + v * steps->spread()) / steps->count())),
-      .gap = best_mixture(lengths, budget) - steps->rate(),
-      .gap_bound = b / v};
+      .overshoot_bound = Joules(std::sqrt(2.0 * (b + v * steps->spread()) / rate.count())),
+      .gap = optimum.mean - rate.value(),
+      .gap_bound = b / v,
+      .gap_noise = kErrors * std::hypot(optimum.error, rate.error()),
+      .shortfall = steps->shortfall().value(),
+      .shortfall_noise = kErrors * steps->shortfall().error()};
 }
 
 }  // namespace gelato::sim

@@ -93,6 +93,25 @@ TEST(Simulation, PaperAccountingCountsDraftAndUplinkOnly) {
   EXPECT_NEAR(run.outcomes[0].energy.value(), 1.0 * 0.030 + 2.0 * 0.024, 1e-12);
 }
 
+TEST(Simulation, RowOfDssdTakesItsTimeInThePapersAccountingToo) {
+  Setting setting = round_setting(scripted_trace({1, 0, 1, 1, 1, 1, 1, 1, 1, 1}, 4));
+  setting.link = link::parse_link_spec("rate=8kbit").value();
+  setting.wire.row_bytes = 50;  // 50 ms
+  setting.wire.down_bytes = 7;  // not in the paper's T
+  setting.accounting = Accounting::kPaper;
+  setting.rounds = 2;
+  const Played run = play(setting, {.max_draft = 2, .uplink = control::UplinkFormat::kDssd});
+  ASSERT_EQ(run.outcomes.size(), 2U);
+  const auto sent = [](const control::RoundOutcome& round) {
+    return round.elapsed - round.drafting - milliseconds(100);
+  };
+  EXPECT_EQ(run.outcomes[0].accepted, 1U);
+  EXPECT_EQ(run.outcomes[1].accepted, 2U);
+  EXPECT_NEAR((sent(run.outcomes[0]) - sent(run.outcomes[1])).value(), 0.050, 1e-12);
+  EXPECT_NEAR((run.outcomes[0].energy - run.outcomes[1].energy).value(), 0.0, 1e-12);
+  EXPECT_EQ(run.result.total().down_bytes, 50U);
+}
+
 // Draft 10 ms a token, chunks of two, 10 ms each way, 100 ms a pass; the fifth token is wrong.
 //   drafted  10 20 | 30 40 | 50 60 | 70 80 ...
 //   chunk 1  sent 20, there 30, decided 130, known 140: two accepted
