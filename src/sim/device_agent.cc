@@ -161,6 +161,7 @@ void DeviceAgent::draft_at_once(Seconds now) {
     more = wants_more(token);
   }
   closed_ = true;
+  text_.prefetch(matching_ + 1);  // where the next round will begin
   const Seconds time = setting_->profile.draft_time(text_.context(), rows);
   draft_for(now, time);
   const EventKind next = alone ? EventKind::kAlone : EventKind::kSend;

@@ -50,11 +50,15 @@ class EventQueue {
 
   void schedule(Seconds at, EventKind kind, const Request& request) {
     heap_.push_back({at, next_++, kind, request});
-    std::push_heap(heap_.begin(), heap_.end(), Later{});
+    if (heap_.size() > 1) {  // a lone device has one event at a time
+      std::push_heap(heap_.begin(), heap_.end(), Later{});
+    }
   }
   [[nodiscard]] bool empty() const { return heap_.empty(); }
   Event pop() {
-    std::pop_heap(heap_.begin(), heap_.end(), Later{});
+    if (heap_.size() > 1) {
+      std::pop_heap(heap_.begin(), heap_.end(), Later{});
+    }
     const Event event = heap_.back();
     heap_.pop_back();
     return event;

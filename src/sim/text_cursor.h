@@ -1,6 +1,7 @@
 // Where in the trace a device is.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <utility>
@@ -35,6 +36,15 @@ class TextCursor {
     return trace_->tokens[(place_ + ahead) * trace_->depth + depth];
   }
 
+  // Loads the first rows of the position `ahead` tokens further on. Positions are too far apart for
+  // the processor to foresee the next one, and waiting for it takes a third of a round.
+  void prefetch(std::uint32_t ahead) const {
+    if (ahead < left()) {
+      __builtin_prefetch(&row(ahead, 0));
+      __builtin_prefetch(&row(ahead, std::min(kLineTokens, trace_->depth - 1)));
+    }
+  }
+
   // How many drafted tokens would be accepted, up to `most`: along the target's text the first row
   // of every position is the draft model's own next row.
   [[nodiscard]] std::uint32_t foresee(std::uint32_t most) const {
@@ -55,6 +65,8 @@ class TextCursor {
   }
 
  private:
+  static constexpr std::uint32_t kLineTokens = 64 / sizeof(TraceToken);
+
   void open() {
     const TracePrompt& prompt = trace_->prompts[prompts_[prompt_]];
     prompt_tokens_ = prompt.prompt_tokens;
