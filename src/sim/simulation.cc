@@ -70,6 +70,9 @@ class Run {
     const auto number = static_cast<std::uint32_t>(agents_.size());
     Rng rng(options_.seed, stream_id("sim/device") + number);
     TextCursor text(*setting_.trace, prompts, rng.below(prompts.size()));
+    if (setting_.trace->no_beginning) {
+      text.skip(static_cast<std::uint32_t>(rng.below(text.left())));
+    }
     Foresight* foresight =
         number < options_.foresight.size() ? &options_.foresight[number] : nullptr;
     link::LinkEmulator& link = links_[setting_.shared_cell ? 0 : number];

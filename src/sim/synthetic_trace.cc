@@ -166,6 +166,7 @@ Result<DraftTrace> make_synthetic_trace(std::string_view text, std::uint64_t see
   trace.vocabulary = kVocabulary;
   trace.depth = depth;
   trace.top_p = kTopP;
+  trace.no_beginning = true;
   trace.verify.assign(depth + std::size_t{1}, Seconds());  // nothing was measured
   trace.prompts.push_back({.id = std::string(text), .set = "synthetic", .positions = positions});
   trace.target_tokens.assign(positions, 0);

@@ -36,6 +36,9 @@ class TextCursor {
     return trace_->tokens[(place_ + ahead) * trace_->depth + depth];
   }
 
+  // Begins `tokens` further on in the text, not at its end.
+  void skip(std::uint32_t tokens) { advance(std::min(tokens, left() - 1)); }
+
   // Loads the first rows of the position `ahead` tokens further on. Positions are too far apart for
   // the processor to foresee the next one, and waiting for it takes a third of a round.
   void prefetch(std::uint32_t ahead) const {

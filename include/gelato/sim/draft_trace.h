@@ -54,6 +54,8 @@ struct DraftTrace {
   std::vector<TracePrompt> prompts;
   std::vector<spec::Token> target_tokens;  // [positions of all prompts]
   std::vector<TraceToken> tokens;          // [position][depth]
+  bool no_beginning =
+      false;  // devices start anywhere in its texts: nobody wrote them. Not in files
 
   friend bool operator==(const DraftTrace&, const DraftTrace&) = default;
 
