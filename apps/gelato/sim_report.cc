@@ -30,6 +30,8 @@ std::string_view to_string(sim::Role role) {
       return "contender";
     case sim::Role::kOneInFlight:
       return "one-in-flight";
+    case sim::Role::kFrontier:
+      return "frontier";
     case sim::Role::kOther:
       return "other";
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -91,37 +92,71 @@ bool keeps_budget(const CellRows& cell, const Row& row) {
   return !error || *error <= kBudgetTolerance;
 }
 
-// What one row comes to beside the baselines of its cell that keep the budget. NaN: there are none.
-struct Standing {
-  double gain = std::numeric_limits<double>::quiet_NaN();    // of tokens/s over the fastest
-  double saving = std::numeric_limits<double>::quiet_NaN();  // of J/token at equal speed
-};
+Role role(const Scenario& scenario, const Row& row) { return scenario.entries[row.entry].role; }
 
-Standing standing(const Scenario& scenario, const CellRows& cell, const Row& row) {
+// The baselines of a cell that keep the budget.
+std::vector<const Row*> baselines(const Scenario& scenario, const CellRows& cell) {
+  std::vector<const Row*> out;
+  std::copy_if(cell.rows.begin(), cell.rows.end(), std::back_inserter(out), [&](const Row* row) {
+    return role(scenario, *row) == Role::kBaseline && keeps_budget(cell, *row);
+  });
+  return out;
+}
+
+// Null: there are none.
+const Row* fastest(const std::vector<const Row*>& rows, Accounting accounting) {
+  const auto slower = [accounting](const Row* a, const Row* b) {
+    return a->tokens_per_second(accounting) < b->tokens_per_second(accounting);
+  };
+  return rows.empty() ? nullptr : *std::max_element(rows.begin(), rows.end(), slower);
+}
+
+// Of the rows that are as fast as `rate`, the one with the fewest joules per token; null: none is.
+const Row* thriftiest_at(double rate, const std::vector<const Row*>& rows, Accounting accounting) {
+  const Row* best = nullptr;
+  for (const Row* row : rows) {
+    if (row->tokens_per_second(accounting) >= rate * (1.0 - kEqualSpeed) &&
+        (best == nullptr ||
+         row->joules_per_token(accounting) < best->joules_per_token(accounting))) {
+      best = row;
+    }
+  }
+  return best;
+}
+
+constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
+
+// Of tokens/s, over the fastest baseline. NaN: there is none that keeps the budget.
+double gain(const Scenario& scenario, const CellRows& cell, const Row& row) {
+  const Row* best = fastest(baselines(scenario, cell), cell.accounting());
+  return best == nullptr ? kNothing
+                         : row.tokens_per_second(cell.accounting()) /
+                                   best->tokens_per_second(cell.accounting()) -
+                               1.0;
+}
+
+// Of J/token at the speed of the fastest baseline: the thriftiest of the contender's settings
+// against the thriftiest baseline, both as fast as it. A contender that is never as fast counts at
+// its fastest. NaN as above.
+double saving(const Scenario& scenario, const CellRows& cell) {
   const Accounting accounting = cell.accounting();
-  const double rate = row.tokens_per_second(accounting);
-  const Row* fastest = nullptr;
-  const Row* thriftiest = nullptr;  // of those that are as fast as the row
-  for (const Row* other : cell.rows) {
-    if (scenario.entries[other->entry].role != Role::kBaseline || !keeps_budget(cell, *other)) {
-      continue;
-    }
-    const double other_rate = other->tokens_per_second(accounting);
-    if (fastest == nullptr || other_rate > fastest->tokens_per_second(accounting)) {
-      fastest = other;
-    }
-    if (other_rate >= rate * (1.0 - kEqualSpeed) &&
-        (thriftiest == nullptr ||
-         other->joules_per_token(accounting) < thriftiest->joules_per_token(accounting))) {
-      thriftiest = other;
+  const std::vector<const Row*> others = baselines(scenario, cell);
+  std::vector<const Row*> ours;
+  for (const Row* row : cell.rows) {
+    const Role is = role(scenario, *row);
+    if (is == Role::kContender || (is == Role::kFrontier && keeps_budget(cell, *row))) {
+      ours.push_back(row);
     }
   }
-  if (fastest == nullptr) {
-    return {};
+  const Row* best = fastest(others, accounting);
+  if (best == nullptr) {
+    return kNothing;
   }
-  const Row* equal = thriftiest != nullptr ? thriftiest : fastest;
-  return {rate / fastest->tokens_per_second(accounting) - 1.0,
-          1.0 - row.joules_per_token(accounting) / equal->joules_per_token(accounting)};
+  const double rate = best->tokens_per_second(accounting);
+  const Row* row = thriftiest_at(rate, ours, accounting);
+  row = row != nullptr ? row : fastest(ours, accounting);
+  return 1.0 - row->joules_per_token(accounting) /
+                   thriftiest_at(rate, others, accounting)->joules_per_token(accounting);
 }
 
 const Row* row_of(const CellRows& cell, std::size_t entry) {
@@ -139,39 +174,67 @@ std::optional<std::size_t> find_entry(const Scenario& scenario, Fits fits) {
              : std::optional<std::size_t>(found - scenario.entries.begin());
 }
 
-struct Gains {
-  report::Summary gain;
-  report::Summary saving;
-};
-
-Gains gains_of(const Scenario& scenario, const std::vector<CellRows>& cells, std::size_t entry) {
-  std::vector<double> gain;
-  std::vector<double> saving;
+report::Summary gains_of(const Scenario& scenario, const std::vector<CellRows>& cells,
+                         std::size_t entry) {
+  std::vector<double> gains;
   for (const CellRows& cell : cells) {
-    const Standing at = standing(scenario, cell, *row_of(cell, entry));
-    gain.push_back(at.gain);
-    saving.push_back(at.saving);
+    gains.push_back(gain(scenario, cell, *row_of(cell, entry)));
   }
-  return {report::Summary(std::move(gain)), report::Summary(std::move(saving))};
+  return report::Summary(std::move(gains));
+}
+
+report::Summary savings(const Scenario& scenario, const std::vector<CellRows>& cells) {
+  std::vector<double> out;
+  for (const CellRows& cell : cells) {
+    out.push_back(saving(scenario, cell));
+  }
+  return report::Summary(std::move(out));
+}
+
+// In how many cells each baseline is the fastest.
+json best_baselines(const Scenario& scenario, const std::vector<CellRows>& cells) {
+  json out = json::object();
+  for (const CellRows& cell : cells) {
+    if (const Row* best = fastest(baselines(scenario, cell), cell.accounting())) {
+      json& count = out[scenario.entries[best->entry].label];
+      count = (count.is_null() ? 0 : count.get<int>()) + 1;
+    }
+  }
+  return out;
+}
+
+std::vector<CellRows> without_budget(const std::vector<CellRows>& cells) {
+  std::vector<CellRows> out;
+  std::copy_if(cells.begin(), cells.end(), std::back_inserter(out),
+               [](const CellRows& cell) { return !cell.cell->setting.budget.given(); });
+  return out;
 }
 
 // Of cells without a budget: with one, the oracle at a single price may fall short of a mixture.
 report::Summary oracle_fractions(const std::vector<CellRows>& cells, std::size_t entry,
                                  std::size_t oracle) {
   std::vector<double> fractions;
-  for (const CellRows& cell : cells) {
-    if (cell.cell->setting.budget.given()) {
-      continue;
-    }
+  for (const CellRows& cell : without_budget(cells)) {
     fractions.push_back(row_of(cell, entry)->tokens_per_second(cell.accounting()) /
                         row_of(cell, oracle)->tokens_per_second(cell.accounting()));
   }
   return report::Summary(std::move(fractions));
 }
 
-// Cells in which at least one row keeps the budget, and by how much the entry breaks it there.
+// What the contender needs beyond the thriftiest row of a cell, as a fraction.
+double excess(const CellRows& cell, const Row& row) {
+  double least = std::numeric_limits<double>::infinity();
+  for (const Row* other : cell.rows) {
+    least = std::min(least, other->joules_per_token(cell.accounting()));
+  }
+  return row.joules_per_token(cell.accounting()) / least - 1.0;
+}
+
+// By how much the entry breaks its budget in cells in which at least one row keeps it, and how far
+// it is from the least joules per token in the others.
 void add_budgets(const std::vector<CellRows>& cells, std::size_t entry, json& out) {
   double worst = 0.0;
+  double waste = 0.0;
   std::size_t budgeted = 0;
   std::size_t infeasible = 0;
   for (const CellRows& cell : cells) {
@@ -186,11 +249,15 @@ void add_budgets(const std::vector<CellRows>& cells, std::size_t entry, json& ou
       worst = std::max(worst, *budget_error(cell.cell->setting, *row_of(cell, entry)));
     } else {
       ++infeasible;
+      waste = std::max(waste, excess(cell, *row_of(cell, entry)));
     }
   }
   if (budgeted > 0) {
     out["max_budget_error"] = worst;
     out["infeasible_cells"] = infeasible;
+  }
+  if (infeasible > 0) {
+    out["max_excess_j_per_token_infeasible"] = waste;
   }
 }
 
@@ -200,19 +267,22 @@ void add_contest(const Scenario& scenario, const std::vector<CellRows>& cells, j
   const auto single =
       find_entry(scenario, [](const sim::Entry& e) { return e.role == Role::kOneInFlight; });
   if (contender) {
-    const Gains gains = gains_of(scenario, cells, *contender);
+    const report::Summary gains = gains_of(scenario, cells, *contender);
+    const report::Summary saved = savings(scenario, cells);
     out["contender"] = scenario.entries[*contender].label;
     out["cells"] = cells.size();
-    out["median_gain_tokens_per_s"] = gains.gain.median();
-    out["median_saving_j_per_token"] = gains.saving.median();
-    out["worst_cell_vs_best_baseline"] = gains.gain.min();
-    out["worst_cell_saving_j_per_token"] = gains.saving.min();
+    out["best_baseline_cells"] = best_baselines(scenario, cells);
+    out["median_gain_tokens_per_s"] =
+        gains_of(scenario, without_budget(cells), *contender).median();
+    out["median_saving_j_per_token"] = saved.median();
+    out["worst_cell_vs_best_baseline"] = gains.min();
+    out["worst_cell_saving_j_per_token"] = saved.min();
     add_budgets(cells, *contender, out);
   }
   if (single) {
-    const Gains gains = gains_of(scenario, cells, *single);
-    out["median_gain_tokens_per_s_one_in_flight"] = gains.gain.median();
-    out["worst_cell_vs_best_baseline_one_in_flight"] = gains.gain.min();
+    out["median_gain_tokens_per_s_one_in_flight"] =
+        gains_of(scenario, without_budget(cells), *single).median();
+    out["worst_cell_vs_best_baseline_one_in_flight"] = gains_of(scenario, cells, *single).min();
   }
   const auto add_oracle = [&](auto entry, std::string_view oracle, const std::string& suffix) {
     const auto bound =
@@ -221,6 +291,8 @@ void add_contest(const Scenario& scenario, const std::vector<CellRows>& cells, j
       const report::Summary fractions = oracle_fractions(cells, *entry, *bound);
       out["oracle_fraction_median" + suffix] = fractions.median();
       out["oracle_fraction_min" + suffix] = fractions.min();
+      out["oracle_median_gain_tokens_per_s" + suffix] =
+          gains_of(scenario, without_budget(cells), *bound).median();
     }
   };
   add_oracle(contender, sim::kOracle, "");

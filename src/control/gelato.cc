@@ -53,7 +53,8 @@ Prices GelatoPolicy::prices() const {
                 .per_joule = 0.0,
                 .credit_per_token = {},
                 .credit_per_second = {},
-                .credit_per_round = {}};
+                .credit_per_round = {},
+                .thrift = options_.thrift};
   const EnergyBudget& budget = options_.budget;
   if (!budget.limited()) {
     return prices;
@@ -123,7 +124,8 @@ RoundPlan GelatoPolicy::begin_round(const RoundContext& context) {
   }
   throughput_ = choice_.round.tokens / choice_.round.time.value();
   prices_.per_second = std::max(prices_.value(choice_.round) / choice_.round.time.value(), 0.0);
-  rule_ = StoppingRule(cost_, prices_, choice_.line, curve_.acceptance(choice_.line.chunk));
+  rule_ = StoppingRule(cost_, prices_.around(choice_.round), choice_.line,
+                       curve_.acceptance(choice_.line.chunk));
   check_budget(context);
   if (goes_alone(context)) {
     return write_alone(context);
@@ -303,11 +305,12 @@ std::unique_ptr<Policy> make_gelato(std::span<const double> values) {
   options.budget = {.per_token = Joules(values[1]),
                     .per_second = Watts(values[2]),
                     .per_round = Joules(values[3])};
-  options.max_draft = static_cast<std::uint32_t>(values[4]);
-  options.in_flight = static_cast<std::uint32_t>(values[5]);
-  options.predictor = values[6] != 0.0;
-  options.modes = values[7] != 0.0;
-  options.online = values[8] != 0.0;
+  options.thrift = values[4];
+  options.max_draft = static_cast<std::uint32_t>(values[5]);
+  options.in_flight = static_cast<std::uint32_t>(values[6]);
+  options.predictor = values[7] != 0.0;
+  options.modes = values[8] != 0.0;
+  options.online = values[9] != 0.0;
   return std::make_unique<GelatoPolicy>(options, policy_text(kGelato, values));
 }
 

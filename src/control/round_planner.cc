@@ -41,12 +41,13 @@ constexpr std::uint32_t kUsualDraft = 4;
 constexpr std::uint32_t kFirstRounds = 8;
 constexpr double kHope = 0.93;
 // While the target writes, nothing is learned about drafts. After this many bursts a few are tried,
-// then after twice as many, up to the last number; but not after more than the middle one while
-// they are expected to earn this share of what the target alone does. In the long run tries cost
-// below 1 %.
+// then after twice as many, until tries cost these shares of time or joules, or the last number is
+// reached. Only a couple at a time while they are expected to earn less than so much of what the
+// target does.
 constexpr std::uint32_t kFirstTry = 2;
-constexpr std::uint32_t kNearTry = 8;
-constexpr std::uint32_t kLastTry = 64;
+constexpr std::uint32_t kLastTry = 256;
+constexpr double kTryShare = 0.005;
+constexpr double kTryEnergy = 0.02;  // the same of the joules
 constexpr double kNear = 0.75;
 constexpr std::uint32_t kTries = 6;
 constexpr std::uint32_t kFarTries = 2;
@@ -143,8 +144,9 @@ RoundForecast RoundPlanner::corrected(Way way, const RoundForecast& raw) const {
           .energy = raw.energy * energy_[i].factor(kPriorRounds)};
 }
 
-StoppingRule RoundPlanner::rule(const Pipeline& line, const SurvivalCurve& curve) const {
-  return {cost_, prices_, line, curve.acceptance(line.chunk)};
+StoppingRule RoundPlanner::rule(Way way, const Pipeline& line, const SurvivalCurve& curve) const {
+  return {cost_, prices_.around(choices_[static_cast<std::size_t>(way)].round), line,
+          curve.acceptance(line.chunk)};
 }
 
 void RoundPlanner::weigh(Way way) {
@@ -153,6 +155,7 @@ void RoundPlanner::weigh(Way way) {
   choice.length = limits_.max_draft;
   choice.round = corrected(way, ledger(way).mean());
   choice.rate = prices_.value(choice.round) / choice.round.time.value();
+  choice.merit = prices_.merit(choice.round);
   choice.doubt = ledger(way).doubt();
 }
 
@@ -160,7 +163,7 @@ void RoundPlanner::weigh(Way way) {
 void RoundPlanner::replay(Way way, const SurvivalCurve& curve) {
   ledger(way).clear();
   const Pipeline& line = of(way).line;
-  const StoppingRule stops = rule(line, curve);
+  const StoppingRule stops = rule(way, line, curve);
   if (memory_.size() == 0) {
     ledger(way).add(forecast_draft(cost_, {}, curve, line, stops, limits_.max_draft), prices_);
   }
@@ -174,16 +177,16 @@ void RoundPlanner::replay(Way way, const SurvivalCurve& curve) {
 // the mean acceptance alone. chunk 0 if there is no room for two chunks.
 Pipeline RoundPlanner::best_line(const SurvivalCurve& curve) const {
   Pipeline best;
-  double best_rate = -std::numeric_limits<double>::infinity();
+  double best_merit = -std::numeric_limits<double>::infinity();
   for (const std::uint32_t chunk : kChunks) {
     const std::uint32_t most = std::min(limits_.in_flight, limits_.max_draft / chunk);
     for (std::uint32_t chunks = 2; chunks <= most; chunks += (chunks + 1) / 2) {
       const Pipeline line = lay_pipeline(cost_, chunk, chunks * chunk);
-      const RoundForecast round =
-          forecast_draft(cost_, {}, curve, line, rule(line, curve), limits_.max_draft);
-      const double rate = prices_.value(round) / round.time.value();
-      if (rate > best_rate) {
-        best_rate = rate;
+      const RoundForecast round = forecast_draft(
+          cost_, {}, curve, line, rule(Way::kPipeline, line, curve), limits_.max_draft);
+      const double merit = prices_.merit(round);
+      if (merit > best_merit) {
+        best_merit = merit;
         best = line;
       }
       if (line.first <= chunks * line.step * 0.999) {
@@ -207,11 +210,11 @@ void RoundPlanner::lay(const SurvivalCurve& curve) {
     replay(Way::kPipeline, curve);
     weigh(Way::kPipeline);
   }
-  const double rate = choice.rate;
+  const double merit = choice.merit;
   choice.line = line;
   replay(Way::kPipeline, curve);
   weigh(Way::kPipeline);
-  if (before.line.chunk > 0 && choice.rate < kLineMargin * rate) {
+  if (before.line.chunk > 0 && choice.merit < kLineMargin * merit) {
     choice = before;
     ledger(Way::kPipeline) = kept;
   }
@@ -237,7 +240,7 @@ void RoundPlanner::start_anew(const SurvivalCurve& curve) {
     }
     weigh_all();
     const auto best = std::max_element(choices_.begin(), choices_.end(),
-                                       [](auto& a, auto& b) { return a.rate < b.rate; });
+                                       [](auto& a, auto& b) { return a.merit < b.merit; });
     prices_.per_second = std::max(best->rate, 0.0);
   }
 }
@@ -248,10 +251,15 @@ void RoundPlanner::weigh_burst(std::uint32_t count) {
   burst.length = count;
   burst.round = corrected(Way::kBurst, forecast_burst(cost_, count));
   burst.rate = prices_.value(burst.round) / burst.round.time.value();
+  burst.merit = prices_.merit(burst.round);
   least_per_round_ = std::min(least_per_round_, burst.round.energy);
-  if (burst.rate > of(Way::kBurst).rate) {
+  if (burst.merit > of(Way::kBurst).merit) {
     of(Way::kBurst) = burst;
   }
+}
+
+void RoundPlanner::rule_out(Way way) {
+  of(way).rate = of(way).merit = -std::numeric_limits<double>::infinity();
 }
 
 void RoundPlanner::weigh_all() {
@@ -260,14 +268,14 @@ void RoundPlanner::weigh_all() {
   if (of(Way::kPipeline).line.chunk > 0) {
     weigh(Way::kPipeline);
   } else {
-    of(Way::kPipeline).rate = -std::numeric_limits<double>::infinity();
+    rule_out(Way::kPipeline);
   }
-  of(Way::kBurst).rate = -std::numeric_limits<double>::infinity();
+  rule_out(Way::kBurst);
   // Long bursts share one round trip; a budget per round may want short ones.
   for (std::uint32_t count = kMaxDraftLength; limits_.modes && count > 0; count /= 4) {
     weigh_burst(count);
   }
-  of(Way::kAlone).rate = -std::numeric_limits<double>::infinity();
+  rule_out(Way::kAlone);
 }
 
 const RoundChoice& RoundPlanner::choose(const CostEstimate& cost, const SurvivalCurve& curve,
@@ -309,33 +317,49 @@ void RoundPlanner::cut_burst() {
   burst.length = 1 + static_cast<std::uint32_t>(place * burst.length);
 }
 
-// Whether even nearly perfect drafts would earn less than letting the target write.
+// Whether even nearly perfect drafts would be worse than letting the target write.
 bool RoundPlanner::hopeless() const {
-  const auto rate = [&](std::uint32_t length) {
-    return tokens_per_second(expected_tokens(kHope, length), round_time(cost_, length));
+  const auto merit = [&](std::uint32_t length) {
+    const Seconds waiting = cost_.round_trip + verify_time(cost_, length);
+    return prices_.merit({.tokens = expected_tokens(kHope, length),
+                          .time = round_time(cost_, length),
+                          .energy = drafting_energy(cost_, length) +
+                                    cost_.tx_power * uplink_time(cost_, length) +
+                                    cost_.wait_power * waiting});
   };
-  const RoundForecast& written = choices_[static_cast<std::size_t>(Way::kBurst)].round;
-  return rate(best_length(0, limits_.max_draft, rate)) <
-         tokens_per_second(written.tokens, written.time);
+  return merit(best_length(0, limits_.max_draft, merit)) <
+         prices_.merit(choices_[static_cast<std::size_t>(Way::kBurst)].round);
+}
+
+// Bursts between tries that keep the cost of the tries, and of the burst that is cut short for
+// them, at its share of the time.
+std::uint32_t RoundPlanner::longest_wait(const RoundForecast& draft, std::uint32_t tries,
+                                         double worth) const {
+  const RoundForecast& burst = choices_[static_cast<std::size_t>(Way::kBurst)].round;
+  const Seconds time = tries * std::clamp(1.0 - worth, 0.0, 1.0) * draft.time + cost_.round_trip;
+  const Joules energy = tries * draft.energy;
+  const double wait = std::max(time / (kTryShare * burst.time),
+                               energy / std::max(kTryEnergy * burst.energy, Joules(1e-12)));
+  return static_cast<std::uint32_t>(std::clamp<double>(wait, kFirstTry, kLastTry));
 }
 
 Way RoundPlanner::settle() {
-  const auto rate = [this](Way way) {
+  const auto merit = [this](Way way) {
     const RoundChoice& choice = of(way);
     const double granted = way == Way::kBurst ? 0.0 : kOptimism * std::min(choice.doubt, 1.0);
-    return choice.rate > 0.0 ? choice.rate * (1.0 + granted) : choice.rate;
+    return choice.merit > 0.0 ? choice.merit * (1.0 + granted) : choice.merit;
   };
   const Way drafting =
-      of(Way::kPipeline).rate > of(Way::kDraft).rate ? Way::kPipeline : Way::kDraft;
+      of(Way::kPipeline).merit > of(Way::kDraft).merit ? Way::kPipeline : Way::kDraft;
   Way leader = way_;
   for (const Way way : {Way::kDraft, Way::kPipeline, Way::kBurst}) {
-    leader = rate(way) > rate(leader) ? way : leader;
+    leader = merit(way) > merit(leader) ? way : leader;
   }
   if (leader == Way::kBurst && rounds_ <= kFirstRounds && !hopeless()) {
     leader = drafting;
   }
-  const double kept = rate(way_) > 0.0 ? kMargin * rate(way_) : rate(way_);
-  if (leader != way_ && rate(leader) > kept) {
+  const double kept = merit(way_) > 0.0 ? kMargin * merit(way_) : merit(way_);
+  if (leader != way_ && merit(leader) > kept) {
     wait_ = hopeless() ? kLastTry : kFirstTry;
     in_way_ = 0;
     way_ = leader;
@@ -345,12 +369,13 @@ Way RoundPlanner::settle() {
   }
   ledger(Way::kDraft).age();
   ledger(Way::kPipeline).age();
-  const bool near = of(drafting).rate > kNear * of(Way::kBurst).rate;
   if (++in_way_ <= wait_) {
     return way_;
   }
-  if (in_way_ >= wait_ + (near ? kTries : kFarTries)) {
-    wait_ = std::min(2 * wait_, near ? kNearTry : kLastTry);
+  const double worth = of(drafting).merit / of(Way::kBurst).merit;
+  const std::uint32_t tries = worth > kNear ? kTries : kFarTries;
+  if (in_way_ >= wait_ + tries) {
+    wait_ = std::min(2 * wait_, longest_wait(of(drafting).round, tries, worth));
     in_way_ = 0;
   }
   return drafting;
@@ -370,7 +395,8 @@ void RoundPlanner::observe(std::span<const float> draft, const SurvivalCurve& cu
     const Pipeline& line = of(way).line;
     if (!ledger(way).empty()) {
       ledger(way).add(
-          forecast_draft(cost_, draft, curve, line, rule(line, curve), limits_.max_draft), prices_);
+          forecast_draft(cost_, draft, curve, line, rule(way, line, curve), limits_.max_draft),
+          prices_);
     }
   }
 }

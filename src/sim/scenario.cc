@@ -143,8 +143,12 @@ class Builder {
         entry.role = Role::kContender;
       } else if (text.role == "one-in-flight") {
         entry.role = Role::kOneInFlight;
+      } else if (text.role == "frontier") {
+        entry.role = Role::kFrontier;
       } else if (!text.role.empty()) {
-        return error(text.line, "role must be \"baseline\", \"contender\" or \"one-in-flight\"");
+        return error(text.line,
+                     "role must be \"baseline\", \"contender\", \"one-in-flight\" or "
+                     "\"frontier\"");
       }
       const bool twice = std::any_of(scenario_.entries.begin(), scenario_.entries.end(),
                                      [&](const Entry& e) { return e.label == entry.label; });

@@ -32,6 +32,8 @@ namespace gelato::control {
 struct GelatoOptions {
   double v = 1.0;       // how much debt is run up before energy has a price, see EnergyPrice
   EnergyBudget budget;  // none by default
+  // Percent of throughput given up for one percent fewer joules per token.
+  double thrift = 0.01;
   std::uint32_t max_draft = kMaxDraftLength;
   std::uint32_t in_flight = 16;  // chunks; 1: never pipelines
   // For ablation: what each part is worth shows when it is off.
@@ -100,6 +102,10 @@ inline constexpr std::array kGelatoParameters{
     Parameter{.name = "joules", .meaning = "budget per token, 0: none", .fallback = 0, .max = 1e6},
     Parameter{.name = "watts", .meaning = "budget per second, 0: none", .fallback = 0, .max = 1e6},
     Parameter{.name = "step", .meaning = "budget per round, J, 0: none", .fallback = 0, .max = 1e6},
+    Parameter{.name = "thrift",
+              .meaning = "% of tokens/s given up for 1 % fewer J/token",
+              .fallback = 0.01,
+              .max = 10},
     length_parameter(kMaxDraftLength),
     Parameter{.name = "flight",
               .meaning = "most chunks in flight, 1: no pipelining",

@@ -23,6 +23,7 @@ struct RoundChoice {
   Pipeline line;             // chunk 0 unless Way::kPipeline
   RoundForecast round;
   double rate = 0.0;   // priced tokens per second
+  double merit = 0.0;  // Prices::merit(), what ways are compared by
   double doubt = 0.0;  // standard error of the rate, relative
 };
 
@@ -95,13 +96,16 @@ class RoundPlanner {
   void weigh(Way way);
   void weigh_burst(std::uint32_t count);
   void weigh_all();
+  void rule_out(Way way);
   [[nodiscard]] RoundForecast corrected(Way way, const RoundForecast& raw) const;
   [[nodiscard]] bool hopeless() const;
   void cut_burst();
+  [[nodiscard]] std::uint32_t longest_wait(const RoundForecast& draft, std::uint32_t tries,
+                                           double worth) const;
   Way settle();
   [[nodiscard]] RoundChoice& of(Way way) { return choices_[static_cast<std::size_t>(way)]; }
   [[nodiscard]] WayLedger& ledger(Way way) { return ledgers_[static_cast<std::size_t>(way)]; }
-  [[nodiscard]] StoppingRule rule(const Pipeline& line, const SurvivalCurve& curve) const;
+  [[nodiscard]] StoppingRule rule(Way way, const Pipeline& line, const SurvivalCurve& curve) const;
 
   DraftMemory memory_;
   std::array<Experience, kWays> time_{};

@@ -42,6 +42,7 @@ enum class Role : std::uint8_t {
   kBaseline,     // what others are compared with
   kContender,    // what is compared
   kOneInFlight,  // the same without pipelining
+  kFrontier,     // the contender at another setting: counts for joules at equal speed
   kOther,        // shown only
 };
 
