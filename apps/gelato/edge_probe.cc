@@ -19,6 +19,9 @@ namespace {
 
 constexpr Seconds kContact{10.0};
 constexpr std::array<std::uint32_t, 7> kLengths = {0, 1, 2, 4, 8, 16, kLongestProbe};
+// Between two requests, as a device drafts between them: programs that have slept take longer to
+// answer than those that are busy.
+constexpr Seconds kPause{0.05};
 // Of every length: a median that one slow pass does not move.
 constexpr std::uint32_t kTurns = 5;
 
@@ -71,6 +74,7 @@ class Probe {
     for (std::uint32_t i = 0; i < length; ++i) {
       draft.push(token);
     }
+    transport_->pause(kPause);
     if (const auto verdict = verifier_->verify(draft); !verdict) {
       return fail(verdict.error());
     }

@@ -204,6 +204,10 @@ Result<Agreement> LinkBench::compare(std::size_t prompt,
 Result<void> LinkBench::measure(std::size_t prompt, LinkBenchOutcome& outcome) {
   for (std::size_t i = 0; i < devices_.size(); ++i) {
     LinkBenchRow& row = outcome.rows[i];
+    // Untimed: the edge reads the prompt, which the simulator knows nothing of.
+    if (auto read = devices_[i]->write(prompts_[prompt], "edge-only", 1); !read) {
+      return fail(read.error());
+    }
     const auto text = devices_[i]->write(prompts_[prompt], row.policy, flags_.tokens);
     if (!text) {
       return fail(text.error().code, fmt::format("{}: {}", row.policy, text.error().message));
@@ -245,10 +249,6 @@ Result<LinkBenchOutcome> LinkBench::run(const std::function<void()>& step) {
       row.repetitions.emplace_back();
     }
     for (std::size_t prompt = 0; prompt < prompts_.size(); ++prompt) {
-      // Untimed: the edge reads the prompt, which the simulator knows nothing of.
-      if (auto read = devices_.front()->write(prompts_[prompt], "edge-only", 1); !read) {
-        return fail(read.error());
-      }
       if (auto ok = measure(prompt, outcome); !ok) {
         return fail(ok.error());
       }

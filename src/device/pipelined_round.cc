@@ -142,7 +142,7 @@ Result<void> RoundLoop::take(const ChunkVerdict& verdict, control::RoundOutcome&
   ++outcome.committed;
   stats_.draft_stops.verdict += closed_ ? 0 : 1;
   stats_.acceptance.add(drafted(), {.accepted = verified_, .next = *verdict.next});
-  costs_.add_drafting(drafted(), outcome.drafting);
+  costs_->add_drafting(drafted(), outcome.drafting);
   record();
   return drafter_->commit(verified_, *verdict.next);
 }

@@ -189,7 +189,8 @@ Result<GenerationStats> RemoteSession::generate(std::span<const spec::Token> pro
                   .max_draft = std::min(info_.limits.max_draft, control::kMaxDraftLength),
                   .end_of_generation = info_.model.end_of_generation,
                   .draft_when_away = options_.remote.when_offline == WhenOffline::kDraft,
-                  .energy = options.energy});
+                  .energy = options.energy,
+                  .costs = &costs_});
   PacedDrafter paced(drafter, options.pace, *clock_);
   loop.speculate(paced, policy);
   if (options.energy != nullptr) {

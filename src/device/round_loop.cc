@@ -60,7 +60,8 @@ Result<GenerationStats> RoundLoop::run(std::span<const spec::Token> prompt, Toke
 
 Result<void> RoundLoop::start(std::span<const spec::Token> prompt) {
   stats_ = {};
-  costs_ = {};
+  own_costs_ = {};
+  costs_ = options_.costs != nullptr ? options_.costs : &own_costs_;
   stats_.prompt_tokens = prompt.size();
   length_ = prompt.size();
   done_ = length_ > options_.context_tokens;
@@ -107,7 +108,7 @@ control::RoundContext RoundLoop::context() const {
   // A round commits one token more than it drafts.
   context.max_draft =
       static_cast<std::uint32_t>(std::min<std::uint64_t>(room() - 1, options_.max_draft));
-  context.cost = costs_.estimate();
+  context.cost = costs_->estimate();
   if (remote_ != nullptr) {
     context.max_in_flight = remote_->max_in_flight();
     remote_->estimate(context.cost);
@@ -185,7 +186,7 @@ Result<void> RoundLoop::verify(control::RoundOutcome& outcome) {
   }
   stats_.acceptance.add(drafted(), *verdict);
   stats_.verifying += verifying;
-  costs_.add(drafted(), outcome.drafting, verifying);
+  costs_->add(drafted(), outcome.drafting, verifying);
   outcome.accepted = verdict->accepted;
   outcome.committed = static_cast<std::uint32_t>(committed_.size());
   record();

@@ -128,6 +128,59 @@ TEST(RoundLoop, TheLongestDraftShrinksTowardsTheLastToken) {
   EXPECT_THAT(policy.bounds, ElementsAre(9, 5, 1));
 }
 
+// Notes what it is told of costs before each round.
+class CostWatcher final : public control::Policy {
+ public:
+  control::RoundPlan begin_round(const control::RoundContext& context) override {
+    draft_times.push_back(context.cost.draft_token.value());
+    return {.max_draft = 2};
+  }
+  bool keep_drafting(const control::DraftState& /*state*/) override { return true; }
+  void end_round(const control::RoundOutcome& /*outcome*/) override {}
+  [[nodiscard]] std::string name() const override { return "watcher"; }
+
+  std::vector<double> draft_times;
+};
+
+// Drafts in ten milliseconds a token.
+class TimedDrafter final : public spec::Drafter {
+ public:
+  TimedDrafter(spec::Drafter& inner, VirtualClock& clock) : inner_(&inner), clock_(&clock) {}
+  Result<void> start(std::span<const spec::Token> prompt) override { return inner_->start(prompt); }
+  Result<std::optional<spec::RowStats>> draft_one(spec::Draft& draft, float min_top1) override {
+    clock_->advance(milliseconds(10));
+    return inner_->draft_one(draft, min_top1);
+  }
+  Result<void> commit(std::uint32_t accepted, spec::Token next) override {
+    return inner_->commit(accepted, next);
+  }
+
+ private:
+  spec::Drafter* inner_;
+  VirtualClock* clock_;
+};
+
+TEST(RoundLoop, WhatDraftingCostsIsKnownFromGenerationsBefore) {
+  Game game;
+  CostTracker costs;
+  for (const bool remembers : {false, true}) {
+    for (int generation = 0; generation < 2; ++generation) {
+      ToyVerifier verifier(game.target, spec::Mode::kGreedy, 1);
+      ToyDrafter toy(game.target, spec::Mode::kGreedy, 1);
+      TimedDrafter drafter(toy, game.clock);
+      LoopOptions how = options(9);
+      how.costs = remembers ? &costs : nullptr;
+      RoundLoop loop(verifier, game.clock, how);
+      CostWatcher policy;
+      Collect sink;
+      loop.speculate(drafter, policy);
+      ASSERT_TRUE(loop.run(kPrompt, sink).has_value());
+      EXPECT_DOUBLE_EQ(policy.draft_times[0], remembers && generation > 0 ? 0.01 : 0.0);
+      EXPECT_DOUBLE_EQ(policy.draft_times[1], 0.01);
+    }
+  }
+}
+
 TEST(RoundLoop, ThePolicyEndsADraft) {
   const Game game;
   ToyVerifier verifier(game.target, spec::Mode::kGreedy, 1);

@@ -102,6 +102,7 @@ class RemoteSession {
   std::unique_ptr<engine::Context> context_;
   spec::Token common_ = 0;
   std::unique_ptr<RemoteVerifier> verifier_;
+  CostTracker costs_;   // of all generations
   RemoteStats before_;  // of verifiers that are gone
 };
 

@@ -86,6 +86,9 @@ struct LoopOptions {
   bool draft_when_away = false;
   // Hears of every round, and prices the next one. Null: energies are zero. Must outlive the loop.
   EnergyAccount* energy = nullptr;
+  // What drafting and verifying have cost in generations before this one; rounds are added to it.
+  // Null: a generation begins knowing nothing. Must outlive the loop.
+  CostTracker* costs = nullptr;
 };
 
 // One generation at a time; reusable for the next. Allocates at the start of a generation only.
@@ -142,7 +145,8 @@ class RoundLoop {
 
   // Of the generation that is running.
   GenerationStats stats_;
-  CostTracker costs_;
+  CostTracker own_costs_;         // without LoopOptions::costs
+  CostTracker* costs_ = nullptr;  // set by start()
   TokenSink* sink_ = nullptr;
   spec::Draft draft_;
   spec::Draft chunk_;                      // the part of it that is being sent
