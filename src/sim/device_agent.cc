@@ -148,6 +148,9 @@ void DeviceAgent::draft_at_once(Seconds now) {
   const bool alone = plan_.mode == control::RoundMode::kDraftOnly;
   const std::uint32_t least = alone ? 1 : 0;  // a text that does not grow would not end
   bound_ = std::max(bound_, least);
+  if (alone) {
+    bound_ = std::min(bound_, text_.left());  // nothing is known of a text that is longer
+  }
   for (bool more = bound_ > 0; more;) {
     const TraceToken& token = row(drafted_);
     if (is_none(token)) {
