@@ -85,7 +85,12 @@ class Probe {
     return verifier_->write(count, [](std::span<const spec::Token>) { return true; });
   }
 
-  [[nodiscard]] device::WireBytes wire() const { return relay_->wire(); }
+  // Bytes so far.
+  struct Sent {
+    device::WireBytes wire;
+    device::Traffic messages;
+  };
+  [[nodiscard]] Sent sent() const { return {relay_->wire(), transport_->traffic()}; }
   void close() { verifier_->close(); }
 
  private:
@@ -114,25 +119,34 @@ sim::EdgeCurve curve_of(const std::map<std::uint32_t, std::vector<double>>& pass
   return curve;
 }
 
-}  // namespace
+// What HTTP/2 (RFC 9113, section 4.1) and gRPC put before each message.
+constexpr double kFraming = 9.0 + 5.0;
 
-Result<EdgeProbe> probe_edge(const device::EdgeAddress& edge, const engine::LanguageModel& draft,
-                             std::span<const spec::Token> prompt, const Clock& clock, Log& log) {
-  Probe probe(clock, log);
-  if (auto ok = probe.connect(edge, draft); !ok) {
-    return fail(ok.error());
-  }
-  const auto id_bits = std::bit_width(static_cast<std::uint32_t>(draft.info().vocabulary_size) - 1);
+// Of so many requests, with `ids` bytes of drafted tokens in all, and answers.
+MessageSizes sizes_of(const Probe::Sent& before, const Probe::Sent& after, double requests,
+                      double answers, double ids) {
+  const auto difference = [](std::uint64_t a, std::uint64_t b) {
+    return static_cast<double>(b - a);
+  };
+  const double up =
+      difference(before.messages.up_bytes, after.messages.up_bytes) + requests * kFraming;
+  const double down =
+      difference(before.messages.down_bytes, after.messages.down_bytes) + answers * kFraming;
+  const auto rest = [](double all, double known) { return std::max(0.0, all - known); };
+  return {.up = (up - ids) / requests,
+          .down = down / answers,
+          .up_ack = rest(difference(before.wire.up, after.wire.up), up) / answers,
+          .down_ack = rest(difference(before.wire.down, after.wire.down), down) / requests};
+}
+
+// Drafts of every length, in turns.
+Result<void> time_drafts(Probe& probe, std::span<const spec::Token> prompt, int id_bits,
+                         EdgeProbe& out) {
   std::map<std::uint32_t, std::vector<double>> passes;
   std::vector<double> stack;
-  double framing = 0.0;
-  double down = 0.0;
+  double ids = 0.0;
+  const Probe::Sent before = probe.sent();
   for (std::uint32_t turn = 0; turn < kTurns; ++turn) {
-    if (auto ok = probe.start(prompt); !ok) {
-      return fail(ok.error());
-    }
-    const device::WireBytes before = probe.wire();
-    double ids = 0.0;
     for (const std::uint32_t length : kLengths) {
       const auto answer = probe.verify(length, prompt.back());
       if (!answer) {
@@ -142,23 +156,37 @@ Result<EdgeProbe> probe_edge(const device::EdgeAddress& edge, const engine::Lang
       stack.push_back((answer->waited - answer->queued - answer->pass).value());
       ids += std::ceil(length * id_bits / 8.0);
     }
-    const device::WireBytes after = probe.wire();
-    framing += static_cast<double>(after.up - before.up) - ids;
-    down += static_cast<double>(after.down - before.down);
   }
-  EdgeProbe out{.curve = curve_of(passes), .stack = Seconds(report::Summary(stack).median())};
-  constexpr double kMessages = double{kTurns} * kLengths.size();
-  out.up_bytes = framing / kMessages;
-  out.down_bytes = down / kMessages;
-  const device::WireBytes before = probe.wire();
+  constexpr double kRounds = double{kTurns} * kLengths.size();
+  out.curve = curve_of(passes);
+  out.stack = Seconds(report::Summary(stack).median());
+  out.drafts = sizes_of(before, probe.sent(), kRounds, kRounds, ids);
+  return {};
+}
+
+}  // namespace
+
+Result<EdgeProbe> probe_edge(const device::EdgeAddress& edge, const engine::LanguageModel& draft,
+                             std::span<const spec::Token> prompt, const Clock& clock, Log& log) {
+  Probe probe(clock, log);
+  if (auto ok = probe.connect(edge, draft); !ok) {
+    return fail(ok.error());
+  }
+  if (auto ok = probe.start(prompt); !ok) {
+    return fail(ok.error());
+  }
+  const auto id_bits = std::bit_width(static_cast<std::uint32_t>(draft.info().vocabulary_size) - 1);
+  EdgeProbe out;
+  if (auto ok = time_drafts(probe, prompt, id_bits, out); !ok) {
+    return fail(ok.error());
+  }
+  const Probe::Sent before = probe.sent();
   const auto written = probe.write(kLongestProbe);
   if (!written) {
     return fail(written.error());
   }
-  const device::WireBytes after = probe.wire();
-  out.request_bytes = static_cast<double>(after.up - before.up);
-  out.written_bytes =
-      static_cast<double>(after.down - before.down) / std::max(1.0, static_cast<double>(*written));
+  out.writes =
+      sizes_of(before, probe.sent(), 1.0, std::max(1.0, static_cast<double>(*written)), 0.0);
   probe.close();
   return out;
 }

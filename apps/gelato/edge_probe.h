@@ -13,15 +13,21 @@
 
 namespace gelato::cli {
 
+// Bytes on the wire.
+struct MessageSizes {
+  double up = 0.0;    // of a request with its framing, besides the ids of drafted tokens
+  double down = 0.0;  // of an answer with its framing
+  // All the rest, HTTP/2 window updates and pings, which nobody waits for.
+  double up_ack = 0.0;    // for each answer
+  double down_ack = 0.0;  // for each request
+};
+
 struct EdgeProbe {
   sim::EdgeCurve curve;  // medians of passes over drafts of 0 to kLongestProbe tokens
   // What a round takes besides the pass and the wait for it: both programs, gRPC and the loopback.
   Seconds stack;
-  // On the wire, framing included.
-  double up_bytes = 0.0;       // of a draft, besides its token ids
-  double down_bytes = 0.0;     // of a verdict
-  double request_bytes = 0.0;  // of asking the target to write
-  double written_bytes = 0.0;  // of each token that it then sends
+  MessageSizes drafts;  // drafts and verdicts
+  MessageSizes writes;  // the target is asked to write, and sends token by token
 };
 
 inline constexpr std::uint32_t kLongestProbe = 32;

@@ -23,6 +23,13 @@ nlohmann::json simulated_json(const RoundTotals& totals) {
           {"edge_passes_per_token", totals.passes_per_token()}};
 }
 
+nlohmann::json sizes_json(const MessageSizes& sizes) {
+  return {{"up_bytes", sizes.up},
+          {"down_bytes", sizes.down},
+          {"up_ack_bytes", sizes.up_ack},
+          {"down_ack_bytes", sizes.down_ack}};
+}
+
 nlohmann::json row_json(const LinkBenchRow& row, const std::string& source) {
   const RoundTotals total = row.total();
   return {{"policy", row.policy},
@@ -72,10 +79,8 @@ nlohmann::json to_json(const LinkBenchFlags& flags, const LinkBenchOutcome& outc
   result["late_draft_tokens"] = outcome.late;
   result["probe"] = {{"edge_curve_s", curve},
                      {"stack_s", edge.stack.value()},
-                     {"draft_framing_bytes", edge.up_bytes},
-                     {"verdict_bytes", edge.down_bytes},
-                     {"request_bytes", edge.request_bytes},
-                     {"written_token_bytes", edge.written_bytes}};
+                     {"drafts", sizes_json(edge.drafts)},
+                     {"writes", sizes_json(edge.writes)}};
   result["max_error_tokens_per_s"] = outcome.max_error(kSpeed);
   result["max_error_joules_per_token"] = outcome.max_error(kJoules);
   for (const LinkBenchRow& row : outcome.rows) {

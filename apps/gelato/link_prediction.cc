@@ -29,8 +29,11 @@ sim::Setting setting_of(const LinkPrediction& p, bool writes_alone) {
   setting.link_trace = p.link_trace;
   setting.edge = p.edge.curve;
   setting.wire.index = Bits(std::bit_width(std::max(p.trace->vocabulary, 2U) - 1U));
-  setting.wire.up_bytes = whole(writes_alone ? p.edge.request_bytes : p.edge.up_bytes);
-  setting.wire.down_bytes = whole(writes_alone ? p.edge.written_bytes : p.edge.down_bytes);
+  const MessageSizes& sizes = writes_alone ? p.edge.writes : p.edge.drafts;
+  setting.wire.up_bytes = whole(sizes.up);
+  setting.wire.down_bytes = whole(sizes.down);
+  setting.wire.up_ack_bytes = whole(sizes.up_ack);
+  setting.wire.down_ack_bytes = whole(sizes.down_ack);
   setting.max_in_flight = proto::kMaxInFlight;
   return setting;
 }

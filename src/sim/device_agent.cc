@@ -255,7 +255,22 @@ void DeviceAgent::on_token(Seconds now) {
   pipeline_on(now);
 }
 
+// Sent beside whatever the device does, by its transport.
+void DeviceAgent::acknowledge(Seconds now) {
+  const std::uint64_t size = setting_->wire.up_ack_bytes;
+  if (size == 0) {
+    return;
+  }
+  totals_.up_bytes += size;
+  const Seconds waiting = link_->backlog(link::Direction::kUp, now);
+  link_->send(link::Direction::kUp, now, size);
+  const Seconds airtime = link_->backlog(link::Direction::kUp, now) - waiting;
+  activity_.tx += airtime;
+  activity_.tx_while_drafting += airtime;
+}
+
 void DeviceAgent::on_answer(Seconds now, const Request& answer) {
+  acknowledge(now);
   if (answer.round != totals_.rounds) {
     return;
   }
@@ -290,8 +305,13 @@ bool DeviceAgent::read(Seconds now, const Request& answer, bool while_drafting) 
   return over;
 }
 
-void DeviceAgent::on_stale(Seconds receiving) {
+void DeviceAgent::on_stale(Seconds now, Seconds receiving) {
   ++totals_.stale;
+  on_ack(receiving);
+  acknowledge(now);
+}
+
+void DeviceAgent::on_ack(Seconds receiving) {
   activity_.rx += receiving;
   activity_.rx_while_drafting += receiving;
 }

@@ -28,7 +28,9 @@ class DeviceAgent {
   void on_alone(Seconds now);
   void on_answer(Seconds now, const Request& answer);
   // The edge dropped a chunk of an earlier round.
-  void on_stale(Seconds receiving);
+  void on_stale(Seconds now, Seconds receiving);
+  // The edge's transport has acknowledged a message, with this airtime.
+  void on_ack(Seconds receiving);
   // An answer of `bytes` is on its way.
   void count_download(std::uint64_t bytes) { totals_.down_bytes += bytes; }
 
@@ -62,6 +64,7 @@ class DeviceAgent {
   void pipeline_on(Seconds now);
   void send_chunk(Seconds now, bool last);
   Seconds transmit(Seconds now, Bits payload);
+  void acknowledge(Seconds now);
   void draft_for(Seconds begin, Seconds time);
   // True: the round has ended.
   bool read(Seconds now, const Request& answer, bool while_drafting);

@@ -25,6 +25,12 @@ EdgeStation::EdgeStation(const Setting& setting, std::span<DeviceAgent> devices,
 
 void EdgeStation::on_arrival(Seconds now, const Request& request) {
   queue_.push_back({request, now});
+  if (const std::uint64_t size = setting_->wire.down_ack_bytes; size > 0) {
+    DeviceAgent& device = devices_[request.device];
+    Seconds airtime;
+    download(now, device, size, airtime);
+    device.on_ack(airtime);
+  }
   if (!running_) {
     start_pass(now);
   }
@@ -42,7 +48,7 @@ void EdgeStation::drop_stale(Seconds now) {
     }
     Seconds airtime;
     download(now, devices_[w.request.device], setting_->wire.down_bytes, airtime);
-    devices_[w.request.device].on_stale(airtime);
+    devices_[w.request.device].on_stale(now, airtime);
     return true;
   };
   queue_.erase(std::remove_if(queue_.begin(), queue_.end(), is_stale), queue_.end());

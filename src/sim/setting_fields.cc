@@ -77,6 +77,14 @@ constexpr std::array kNumberFields{
                 [](SettingDraft& d, double v) {
                   d.setting.wire.down_bytes = static_cast<std::uint64_t>(v);
                 }},
+    NumberField{"wire.up_ack_bytes", 0, 1e6, false, true,
+                [](SettingDraft& d, double v) {
+                  d.setting.wire.up_ack_bytes = static_cast<std::uint64_t>(v);
+                }},
+    NumberField{"wire.down_ack_bytes", 0, 1e6, false, true,
+                [](SettingDraft& d, double v) {
+                  d.setting.wire.down_ack_bytes = static_cast<std::uint64_t>(v);
+                }},
     NumberField{"wire.row_bytes", 0, 1e7, false, true,
                 [](SettingDraft& d, double v) {
                   d.setting.wire.row_bytes = static_cast<std::uint64_t>(v);

@@ -81,6 +81,31 @@ TEST(Simulation, OneRoundTakesDraftLinkAndPass) {
   EXPECT_EQ(run.result.total().down_bytes, 5U);
 }
 
+// Two rounds of one token each. The device's acknowledgement of the first verdict is on the uplink
+// when the second draft is ready, and that waits for it; nobody waits for the edge's.
+TEST(Simulation, AcknowledgementsUseTheLinkAndTheRadio) {
+  Setting setting = round_setting(scripted_trace({0, 0, 0, 0}, 4));
+  setting.link = link::parse_link_spec("rate=8kbit").value();
+  setting.wire.up_bytes = 19;  // with an id of 8 bits: 20 ms
+  setting.wire.down_bytes = 5;
+  setting.rounds = 2;
+  const Played plain = play(setting, {.max_draft = 1});
+  setting.wire.up_ack_bytes = 25;
+  setting.wire.down_ack_bytes = 3;
+  const Played run = play(setting, {.max_draft = 1});
+  const double round = 0.010 + 0.020 + 0.100 + 0.005;
+  EXPECT_NEAR(plain.outcomes[1].elapsed.value(), round, 1e-12);
+  EXPECT_NEAR(run.outcomes[0].elapsed.value(), round, 1e-12);
+  EXPECT_NEAR(run.outcomes[1].elapsed.value(), round + 0.015, 1e-12);
+  EXPECT_EQ(run.result.total().up_bytes, 2U * (20 + 25));
+  EXPECT_EQ(run.result.total().down_bytes, 2U * (5 + 3));
+  const energy::PhaseJoules more = run.result.total().energy;
+  const energy::PhaseJoules less = plain.result.total().energy;
+  EXPECT_NEAR((more.tx - less.tx).value(), (2.0 - 0.1) * 2 * 0.025, 1e-12);
+  EXPECT_NEAR((more.rx - less.rx).value(), (0.5 - 0.1) * 2 * 0.003, 1e-12);
+  EXPECT_NEAR((more.wait - less.wait).value(), 0.1 * 0.015, 1e-12);
+}
+
 TEST(Simulation, PaperAccountingCountsDraftAndUplinkOnly) {
   Setting setting = round_setting(scripted_trace(std::vector<int>(64, 1), 4));
   setting.link = link::parse_link_spec("rate=8kbit").value();

@@ -48,7 +48,11 @@ struct WireFormat {
   Bits prob{16};                 // per probability
   std::uint64_t up_bytes = 0;    // of every message of the device, besides the draft
   std::uint64_t down_bytes = 0;  // of every answer
-  std::uint64_t row_bytes = 0;   // the target's row that DSSD sends down on a rejection
+  // What a transport sends back by itself for every message it receives (HTTP/2 window updates and
+  // pings): nobody waits for it, but it has its turn on the link.
+  std::uint64_t up_ack_bytes = 0;    // the device's, for an answer
+  std::uint64_t down_ack_bytes = 0;  // the edge's, for a draft or request
+  std::uint64_t row_bytes = 0;       // the target's row that DSSD sends down on a rejection
 
   // One drafted token on the uplink.
   [[nodiscard]] Bits token_bits(const TraceToken& token, control::UplinkFormat format) const;
