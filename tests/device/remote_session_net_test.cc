@@ -7,9 +7,9 @@
 #include <cstdio>
 
 #include "gelato/device/remote_session.h"
-#include "gelato/edge/edge_server.h"
 #include "tests/device/event_log.h"
 #include "tests/device/eventually.h"
+#include "tests/device/model_server.h"
 #include "tests/device/program.h"
 #include "tests/device/session_fixture.h"
 #include "tests/device/target_alone.h"
@@ -24,42 +24,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 const std::string kStory = "Once upon a time, there was a little fox who lived near the river.";
-
-// The real server over a model file.
-class ModelServer {
- public:
-  ModelServer(const engine::Backend& backend, const std::string& path) {
-    model_ = std::move(*engine::LanguageModel::load(backend, path));
-    constexpr std::uint32_t kCells = 4096;
-    constexpr std::uint32_t kSequences = 8;
-    context_ = std::move(*engine::Context::create(
-        *model_, {.tokens = kCells, .sequences = kSequences, .max_rows = 128, .pool = {}}));
-    target_ = std::make_unique<edge::ContextTarget>(*context_);
-    options.listen = "127.0.0.1:0";
-    options.scheduler.admission.sessions = 4;
-    options.scheduler.context_tokens = model_->info().context_length;
-  }
-  void start() {
-    auto server = edge::EdgeServer::start(*target_, edge::ServedModel::of(*model_).value(), options,
-                                          clock_, log_);
-    ASSERT_TRUE(server.has_value()) << server.error().message;
-    server_ = std::move(*server);
-  }
-  [[nodiscard]] std::string endpoint() const {
-    return "127.0.0.1:" + std::to_string(server_->port());
-  }
-  edge::EdgeServer* operator->() { return server_.get(); }
-
-  edge::ServerOptions options;
-
- private:
-  std::unique_ptr<engine::LanguageModel> model_;
-  std::unique_ptr<engine::Context> context_;
-  std::unique_ptr<edge::ContextTarget> target_;
-  SteadyClock clock_;
-  NullLog log_;
-  std::unique_ptr<edge::EdgeServer> server_;
-};
 
 class RemoteSessionNet : public SessionTest {
  protected:
