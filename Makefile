@@ -52,8 +52,8 @@ ASAN_TESTS := base_test spec_test energy_test link_test control_test engine_test
 TSAN_TESTS := base_test engine_test engine_model_test device_test edge_test edge_net_test sim_test
 # The names of the tests in executables MODULE[_LABEL]_test, for ctest -R: ^(MODULE|...)\.
 names_in = ^($(subst $(eval ) ,|,$(sort $(foreach test,$(1),$(firstword $(subst _, ,$(test)))))))\.
-FUZZERS := dist_codec_fuzz gguf_fuzz policy_fuzz link_spec_fuzz link_trace_fuzz profile_fuzz result_fuzz session_fuzz \
-           wire_fuzz
+FUZZERS := dist_codec_fuzz gguf_fuzz policy_fuzz link_spec_fuzz link_trace_fuzz profile_fuzz result_fuzz scenario_fuzz \
+           session_fuzz trace_file_fuzz wire_fuzz
 
 asan: setup ## tests of the modules with Address-, Leak- and UndefinedBehaviorSanitizer
 	@scripts/build.sh asan $(ASAN_TESTS)

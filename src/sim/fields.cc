@@ -198,8 +198,9 @@ class Reader {
                                                                {"tune", &entry.tune},
                                                                {"role", &entry.role}};
     for (const auto& [key, node] : table) {
-      const auto* found = std::find_if(std::begin(known), std::end(known),
-                                       [&](const auto& k) { return k.first == key.str(); });
+      const auto* found =
+          std::find_if(std::begin(known), std::end(known),
+                       [name = key.str()](const auto& k) { return k.first == name; });
       if (found == std::end(known)) {
         return error(node, fmt::format("unknown key {} of a policy; known are policy, label, tune, "
                                        "role",
