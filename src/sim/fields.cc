@@ -244,7 +244,8 @@ Result<ScenarioText> read_scenario_text(std::string_view text, std::string_view 
     std::string what(e.description());
     std::replace_if(
         what.begin(), what.end(), [](char c) { return c < 0x20 || c > 0x7E; }, '?');
-    return scenario_error(file, std::max<std::uint32_t>(e.source().begin.line, 1), what);
+    return scenario_error(file, std::max<std::uint32_t>(e.source().begin.line, 1),
+                          "this is not TOML: " + what);
   } catch (const std::exception& e) {
     return fail(ErrorCode::kInternal, fmt::format("{} cannot be parsed: {}", file, e.what()));
   }

@@ -386,9 +386,15 @@ Result<void> SettingReader::read_trace(const Fields& fields, const SettingDraft&
     std::error_code ignored;
     const std::filesystem::path here = folder_ / draft.trace;
     const std::filesystem::path bundled = places_.traces / draft.trace;
-    auto trace = is_synthetic(draft.trace)                ? make_synthetic_trace(draft.trace, seed_)
-                 : std::filesystem::exists(here, ignored) ? sim::read_trace(here)
-                                                          : sim::read_trace(bundled);
+    const bool is_here = std::filesystem::exists(here, ignored);
+    if (!is_synthetic(draft.trace) && !is_here && !std::filesystem::exists(bundled, ignored)) {
+      return scenario_error(file_, line,
+                            fmt::format("trace: there is no {}, nor a bundled trace of that name "
+                                        "in {}; record one with gelato trace record",
+                                        shown(here.string()), places_.traces.string()));
+    }
+    auto trace = is_synthetic(draft.trace) ? make_synthetic_trace(draft.trace, seed_)
+                                           : sim::read_trace(is_here ? here : bundled);
     if (!trace) {
       return scenario_error(file_, line, "trace: " + trace.error().message);
     }

@@ -130,7 +130,8 @@ TEST(Scenario, MessagesNameFileLineAndRemedy) {
   EXPECT_THAT(message("100", "1.5"), AllOf(StartsWith("s.toml:3: "), HasSubstr("whole number")));
   EXPECT_THAT(message("iid:0.8", "iid:1.8"), AllOf(StartsWith("s.toml:2: "), HasSubstr("0 to 1")));
   EXPECT_THAT(message("iid:0.8", "missing.trace"),
-              AllOf(StartsWith("s.toml:2: trace: "), HasSubstr("missing.trace")));
+              AllOf(StartsWith("s.toml:2: trace: there is no "), HasSubstr("missing.trace"),
+                    HasSubstr("gelato trace record")));
   EXPECT_THAT(message("trace = \"iid:0.8\"", ""), HasSubstr("there is no trace"));
   EXPECT_THAT(message("static:7", "statik:7"),
               AllOf(StartsWith("s.toml:4: "), HasSubstr("did you mean static")));
