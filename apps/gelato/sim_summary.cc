@@ -221,18 +221,21 @@ report::Summary oracle_fractions(const std::vector<CellRows>& cells, std::size_t
   return report::Summary(std::move(fractions));
 }
 
-// What the contender needs beyond the thriftiest row of a cell, as a fraction.
-double excess(const CellRows& cell, const Row& row) {
+// What a row needs beyond the thriftiest baseline of its cell, as a fraction.
+double excess(const Scenario& scenario, const CellRows& cell, const Row& row) {
   double least = std::numeric_limits<double>::infinity();
   for (const Row* other : cell.rows) {
-    least = std::min(least, other->joules_per_token(cell.accounting()));
+    if (role(scenario, *other) == Role::kBaseline) {
+      least = std::min(least, other->joules_per_token(cell.accounting()));
+    }
   }
   return row.joules_per_token(cell.accounting()) / least - 1.0;
 }
 
 // By how much the entry breaks its budget in cells in which at least one row keeps it, and how far
 // it is from the least joules per token in the others.
-void add_budgets(const std::vector<CellRows>& cells, std::size_t entry, json& out) {
+void add_budgets(const Scenario& scenario, const std::vector<CellRows>& cells, std::size_t entry,
+                 json& out) {
   double worst = 0.0;
   double waste = 0.0;
   std::size_t budgeted = 0;
@@ -249,7 +252,7 @@ void add_budgets(const std::vector<CellRows>& cells, std::size_t entry, json& ou
       worst = std::max(worst, *budget_error(cell.cell->setting, *row_of(cell, entry)));
     } else {
       ++infeasible;
-      waste = std::max(waste, excess(cell, *row_of(cell, entry)));
+      waste = std::max(waste, excess(scenario, cell, *row_of(cell, entry)));
     }
   }
   if (budgeted > 0) {
@@ -277,7 +280,7 @@ void add_contest(const Scenario& scenario, const std::vector<CellRows>& cells, j
     out["median_saving_j_per_token"] = saved.median();
     out["worst_cell_vs_best_baseline"] = gains.min();
     out["worst_cell_saving_j_per_token"] = saved.min();
-    add_budgets(cells, *contender, out);
+    add_budgets(scenario, cells, *contender, out);
   }
   if (single) {
     out["median_gain_tokens_per_s_one_in_flight"] =

@@ -21,7 +21,7 @@ constexpr double kTakeUp = 0.02;
 // Rounds over which the allowed power is averaged.
 constexpr double kMemory = 1.0 - 1.0 / 30.0;
 // A unit is at least the budget of so many rounds, or single rounds would swing the price.
-constexpr double kRoundsInUnit = 8.0;
+constexpr double kRoundsInUnit = 24.0;
 
 }  // namespace
 

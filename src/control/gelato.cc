@@ -82,14 +82,7 @@ void GelatoPolicy::check_budget(const RoundContext& context) {
   if (!budget.limited() || context.max_draft < kFirstDraft) {
     return;  // the last few tokens of a text say nothing
   }
-  double need = 0.0;  // of what is allowed
-  const auto demand = [&need](double least, double allowed) {
-    need = allowed > 0.0 ? std::max(need, least / allowed) : need;
-  };
-  demand(planner_.least_per_token().value(), budget.per_token.value());
-  demand(planner_.least_power().value(), budget.per_second.value());
-  demand(planner_.least_per_round().value(), budget.per_round.value());
-  why_.infeasible = need > (why_.infeasible ? kFeasible : kInfeasible);
+  why_.infeasible = planner_.demand(budget) > (why_.infeasible ? kFeasible : kInfeasible);
 }
 
 bool GelatoPolicy::goes_alone(const RoundContext& context) const {

@@ -252,7 +252,7 @@ void RoundPlanner::weigh_burst(std::uint32_t count) {
   burst.round = corrected(Way::kBurst, forecast_burst(cost_, count));
   burst.rate = prices_.value(burst.round) / burst.round.time.value();
   burst.merit = prices_.merit(burst.round);
-  least_per_round_ = std::min(least_per_round_, burst.round.energy);
+  least_burst_ = std::min(least_burst_, burst.round.energy);
   if (burst.merit > of(Way::kBurst).merit) {
     of(Way::kBurst) = burst;
   }
@@ -263,7 +263,7 @@ void RoundPlanner::rule_out(Way way) {
 }
 
 void RoundPlanner::weigh_all() {
-  least_per_round_ = Joules(std::numeric_limits<double>::infinity());
+  least_burst_ = Joules(std::numeric_limits<double>::infinity());
   weigh(Way::kDraft);
   if (of(Way::kPipeline).line.chunk > 0) {
     weigh(Way::kPipeline);
@@ -290,21 +290,48 @@ const RoundChoice& RoundPlanner::choose(const CostEstimate& cost, const Survival
     lay(curve);
   }
   weigh_all();
-  constexpr double kInf = std::numeric_limits<double>::infinity();
-  least_per_token_ = Joules(kInf);
-  least_power_ = Watts(kInf);
-  for (const RoundChoice& choice : choices_) {
-    if (std::isfinite(choice.rate)) {
-      least_per_token_ = std::min(least_per_token_, choice.round.energy / choice.round.tokens);
-      least_power_ = std::min(least_power_, choice.round.energy / choice.round.time);
-      least_per_round_ = std::min(least_per_round_, choice.round.energy);
-    }
-  }
   const Way way = settle();
   if (way == Way::kBurst && in_way_ == wait_) {
     cut_burst();
   }
   return of(way);
+}
+
+Joules RoundPlanner::least_per_token() const {
+  Joules least(std::numeric_limits<double>::infinity());
+  for (const RoundChoice& choice : choices_) {
+    if (std::isfinite(choice.rate)) {
+      least = std::min(least, choice.round.energy / choice.round.tokens);
+    }
+  }
+  return least;
+}
+
+double RoundPlanner::demand(const EnergyBudget& budget) const {
+  // A budget is not given up on a few bad drafts: two standard errors are granted, of rounds whose
+  // joules per token vary by 40 %.
+  constexpr double kGranted = 2.0 * 0.4;
+  constexpr double kInf = std::numeric_limits<double>::infinity();
+  double tokens = kInf;
+  double power = kInf;
+  double rounds = least_burst_.value();
+  for (const RoundChoice& choice : choices_) {
+    if (!std::isfinite(choice.rate)) {
+      continue;
+    }
+    const double rounds_seen = ledgers_[static_cast<std::size_t>(choice.way)].rounds();
+    const double doubt =
+        choice.way == Way::kBurst ? 0.0 : kGranted / std::sqrt(std::max(rounds_seen, 1.0));
+    const Joules energy = (1.0 - doubt) * choice.round.energy;
+    tokens = std::min(tokens, energy.value() / choice.round.tokens);
+    power = std::min(power, (energy / choice.round.time).value());
+    rounds = std::min(rounds, energy.value());
+  }
+  const auto share = [](double least, double allowed) {
+    return allowed > 0.0 ? least / allowed : 0.0;
+  };
+  return std::max({share(tokens, budget.per_token.value()), share(power, budget.per_second.value()),
+                   share(rounds, budget.per_round.value())});
 }
 
 // The drafts that are tried next are to begin anywhere in the text: bursts of one length would all

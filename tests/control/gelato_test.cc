@@ -166,6 +166,37 @@ TEST(Gelato, ReportsAnInfeasibleBudgetAndWritesAsThriftilyAsItCan) {
   EXPECT_FALSE(generous->why()->infeasible);
 }
 
+// The first drafts cost more than the budget allows, as bad luck has it; the next ones do not.
+TEST(Gelato, GivesNoBudgetUpOnAFewBadDrafts) {
+  auto text = uneven_text(0.3, 0.35, 100000, 1);
+  for (std::size_t i = 0; i < 4; ++i) {
+    text[i].match = false;
+  }
+  const CostEstimate cost = setting(5, 100, 2);
+  const double free = play("gelato", text, cost, 500).per_token().value();
+  const auto policy = make(fmt::format("gelato:joules={}", 1.05 * free));
+  Timeline timeline(*policy, text, cost, 16);
+  int given_up = 0;
+  for (int round = 0; round < 300; ++round) {
+    timeline.play();
+    given_up += policy->why()->infeasible ? 1 : 0;
+  }
+  EXPECT_LT(given_up, 30);
+}
+
+// A higher thrift is never dearer, and none at all is the fastest; each step trades within noise.
+TEST(Gelato, ThriftTradesThroughputForJoules) {
+  const auto text = uneven_text(0.6, 0.35, 100000, 1);
+  const CostEstimate cost = setting(20, 100, 5);
+  const Played fast = play("gelato:thrift=0", text, cost, 3000, 16);
+  const Played thrifty = play("gelato:thrift=0.2", text, cost, 3000, 16);
+  const Played miser = play("gelato:thrift=2", text, cost, 3000, 16);
+  EXPECT_GT(fast.tokens_per_second(), thrifty.tokens_per_second());
+  EXPECT_GT(thrifty.tokens_per_second(), 0.85 * fast.tokens_per_second());
+  EXPECT_LT(thrifty.per_token(), 0.9 * fast.per_token());
+  EXPECT_LT(miser.per_token(), thrifty.per_token());
+}
+
 // In 2000 steady rounds the way changes hardly ever, also where two ways are about equal. Trying
 // drafts while the target writes is no change of mind: it is counted apart.
 TEST(Gelato, DoesNotFlap) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 
+#include "gelato/control/energy_price.h"
 #include "gelato/control/policy.h"
 #include "gelato/control/prices.h"
 #include "gelato/control/round_forecast.h"
@@ -44,6 +45,8 @@ class WayLedger {
   // Time goes by without news.
   void age();
   [[nodiscard]] bool empty() const { return slow_.rounds == 0.0; }
+  // How many the mean is of; old ones count less.
+  [[nodiscard]] double rounds() const { return slow_.rounds; }
   // Mean of a round, and the relative standard error of its worth per second.
   [[nodiscard]] RoundForecast mean() const;
   [[nodiscard]] double doubt() const;
@@ -72,10 +75,11 @@ class RoundPlanner {
   // A round of this way was forecast so, knowing its verdict, and turned out so.
   void learn(Way way, const RoundForecast& forecast, const RoundForecast& turned_out);
 
-  // The least of its kind that any way is expected to need.
-  [[nodiscard]] Joules least_per_token() const { return least_per_token_; }
-  [[nodiscard]] Watts least_power() const { return least_power_; }
-  [[nodiscard]] Joules least_per_round() const { return least_per_round_; }
+  // The least joules per token that any way is expected to need.
+  [[nodiscard]] Joules least_per_token() const;
+  // Of what the strictest part of `budget` allows, the share that its thriftiest way needs; what is
+  // not well known is hoped to need less. 0 without a budget.
+  [[nodiscard]] double demand(const EnergyBudget& budget) const;
 
  private:
   // Forecasts of one quantity and what came of them, sums with forgetting.
@@ -122,9 +126,7 @@ class RoundPlanner {
   std::uint32_t observed_ = 0;  // drafts
   std::uint32_t in_way_ = 0;    // since the way was taken
   std::uint32_t wait_ = 0;      // bursts until a draft is tried again
-  Joules least_per_token_;
-  Watts least_power_;
-  Joules least_per_round_;
+  Joules least_burst_;          // of a round
 };
 
 }  // namespace gelato::control
