@@ -243,7 +243,9 @@ Result<void> RemoteVerifier::send(const spec::Draft& chunk, bool last) {
   return {};
 }
 
-WireResult<ChunkVerdict> RemoteVerifier::take_verdict(const proto::Verdict& answer) {
+// `punctual`: the device was waiting when the answer came. One that came while it drafted is read
+// some time later, which would count as the link's.
+WireResult<ChunkVerdict> RemoteVerifier::take_verdict(const proto::Verdict& answer, bool punctual) {
   if (chunks_in_flight_ == 0) {
     return refuse(ErrorKind::kMalformed, "the edge gave an answer that fits no request");
   }
@@ -256,8 +258,8 @@ WireResult<ChunkVerdict> RemoteVerifier::take_verdict(const proto::Verdict& answ
   ++stats_.passes;
   Traffic before = chunk.before;
   before.up_bytes = transport_->traffic().up_bytes - chunk.bytes;
-  account(static_cast<std::uint32_t>(chunk.draft.size()), chunk.sent, before, chunk.measures,
-          answer.timing);
+  account(static_cast<std::uint32_t>(chunk.draft.size()), chunk.sent, before,
+          chunk.measures && punctual, answer.timing);
   first_chunk_ = (first_chunk_ + 1) % chunks_.size();
   chunks_in_flight_ = verdict->next ? 0 : chunks_in_flight_ - 1;
   return *verdict;
@@ -283,7 +285,7 @@ WireResult<std::optional<ChunkVerdict>> RemoteVerifier::poll(Seconds wait) {
   if (answer == nullptr || stream_ != Stream::kOpen) {
     return refuse(ErrorKind::kMalformed, "the edge gave an answer that fits no request");
   }
-  const auto verdict = take_verdict(*answer);
+  const auto verdict = take_verdict(*answer, wait > Seconds(0));
   if (!verdict) {
     return refuse(verdict.error());
   }
@@ -317,7 +319,7 @@ WireResult<std::optional<ChunkVerdict>> RemoteVerifier::await_verdict() {
   if (!answer) {
     return refuse(answer.error());
   }
-  const auto verdict = take_verdict(*answer);
+  const auto verdict = take_verdict(*answer, true);
   if (!verdict) {
     return refuse(verdict.error());
   }
@@ -325,7 +327,11 @@ WireResult<std::optional<ChunkVerdict>> RemoteVerifier::await_verdict() {
 }
 
 Result<ChunkAnswer> RemoteVerifier::receive(bool wait) {
-  const auto verdict = wait ? await_verdict() : poll(Seconds(0));
+  const std::uint32_t before = dialogue_.in_flight();
+  auto verdict = poll(Seconds(0));
+  if (wait && verdict && !*verdict && dialogue_.in_flight() == before) {
+    verdict = await_verdict();
+  }
   if (verdict) {
     return *verdict ? ChunkAnswer{.state = ChunkAnswer::State::kVerdict, .verdict = **verdict}
                     : ChunkAnswer{};

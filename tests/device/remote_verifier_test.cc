@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "tests/device/chunk_policy.h"
 #include "tests/device/toy_session.h"
 
 namespace gelato::device {
@@ -373,6 +374,18 @@ TEST_F(RemoteVerifierTest, CostsOfLinkAndPassesReachThePolicy) {
   const RemoteStats stats = session.verifier->stats();
   EXPECT_EQ(stats.passes, stats.requests);
   EXPECT_NEAR(stats.busy.value(), 0.001 * static_cast<double>(stats.passes), 1e-6);
+}
+
+// Drafting goes on while chunks travel, up to 6 ms a token: an answer that comes meanwhile is read
+// late, and must not make the link look slow.
+TEST_F(RemoteVerifierTest, AnswersThatAreReadLateTellNothingOfTheLink) {
+  ToySession session(target_, draft_, WireMode::kIds);
+  ChunkPolicy policy(session.clock, 1);
+  ASSERT_TRUE(session.write(policy, 400));
+  EXPECT_GT(session.edge.most_in_flight(), 1U);
+  const link::LinkEstimate link = session.verifier->link();
+  EXPECT_GT(link.rounds, 20U);
+  EXPECT_NEAR(link.rtt.value.value(), 0.008, 5e-4);
 }
 
 }  // namespace

@@ -119,7 +119,7 @@ class RemoteVerifier final : public RemoteTarget {
   };
 
   proto::WireResult<bool> absorb(const proto::EdgeMessage& message);
-  proto::WireResult<ChunkVerdict> take_verdict(const proto::Verdict& answer);
+  proto::WireResult<ChunkVerdict> take_verdict(const proto::Verdict& answer, bool punctual);
   proto::WireResult<std::optional<ChunkVerdict>> poll(Seconds wait);
   proto::WireResult<std::optional<ChunkVerdict>> await_stale();
   proto::WireResult<std::optional<ChunkVerdict>> await_verdict();
