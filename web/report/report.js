@@ -9,6 +9,8 @@
   const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3]];
   const colour = (i) => COLOURS[i % COLOURS.length];
   const dash = (i) => DASHES[Math.floor(i / COLOURS.length) % DASHES.length];
+  const hollow = (i) => i >= COLOURS.length;  // colours begin again
+  const ground = () => getComputedStyle(document.body).backgroundColor;
   const ink = () => getComputedStyle(document.body).color;
   const line = () => getComputedStyle(document.documentElement).getPropertyValue("--line");
   const format = (v) =>
@@ -57,9 +59,14 @@
   }
 
   // One filter for each field that was swept. Those that go along the x axis let everything pass,
-  // the others one value: a line that jumped between settings would say nothing.
-  function filtersFor(x) {
-    return view.swept.map(index).map((i) => ({ column: i, values: distinct(column(i)), chosen: tells(x, i) ? -1 : 0 }));
+  // the others one value: a line that jumped between settings would say nothing. Fields of another
+  // sweep, which have no value where x has one, get `apart`.
+  function filtersFor(x, apart = -1) {
+    return view.swept.map(index).map((i) => {
+      const values = distinct(column(i));
+      const among = rows.find((row) => row[x] !== null && row[i] !== null);
+      return { column: i, values, chosen: tells(x, i) ? -1 : among ? values.indexOf(among[i]) : apart };
+    });
   }
 
   // The rows that the filters let through.
@@ -83,6 +90,15 @@
     return [...found].map(([name, points]) => ({ name, points }));
   }
 
+  // Rows that were recorded round by round, and what was.
+  const recorded = (read("result").rows ?? []).filter((row) => row.series);
+  const sweptText = (row) => Object.entries(row.cell?.swept ?? {}).map(([name, value]) => `${name} ${format(value)}`).join(", ");
+
+  function roundsOf(plot) {
+    return recorded.filter((row) => sweptText(row) === plot.cell && row.series[plot.y]?.length > 0)
+      .map((row) => ({ name: format(row.label), points: row.series[plot.y].map((y, i) => [i + 1, y]) }));
+  }
+
   // uPlot wants one x axis for all: every (x, y) of every series gets a place of its own.
   function aligned(series) {
     const places = [];
@@ -102,8 +118,9 @@
   }
 
   function chart(plot, at, legend) {
-    const names = isNumeric(plot.x) ? null : distinct(column(plot.x)).filter((v) => v !== null);
-    const series = seriesOf(plot, names);
+    const names = plot.rounds || isNumeric(plot.x) ? null : distinct(column(plot.x)).filter((v) => v !== null);
+    const series = plot.rounds ? roundsOf(plot) : seriesOf(plot, names);
+    const [xName, yName] = plot.rounds ? ["round", plot.y] : [columns[plot.x], columns[plot.y]];
     at.replaceChildren();
     legend.replaceChildren();
     if (series.length === 0) {
@@ -130,10 +147,10 @@
         x: { time: false, distr: logX ? 3 : 1, range: names ? [-0.3, names.length - 0.7] : undefined },
         y: { distr: logY ? 3 : 1 },
       },
-      axes: [{ ...axis(columns[plot.x]), ...ticks }, { ...axis(columns[plot.y]), size: 64, values: (u, places) => places.map((v) => (v === null ? "" : format(v))) }],
+      axes: [{ ...axis(xName), ...ticks }, { ...axis(yName), size: 64, values: (u, places) => places.map((v) => (v === null ? "" : format(v))) }],
       series: [{}, ...series.map((s, i) => ({
         label: s.name, stroke: colour(i), width: 2, dash: dash(i), spanGaps: true,
-        paths: plot.points ? () => null : undefined, points: { show: true, size: plot.points ? 9 : 6, fill: colour(i) },
+        paths: plot.points ? () => null : undefined, points: { show: data[0].length < 500, size: plot.points ? 9 : 6, width: 2, fill: hollow(i) ? ground() : colour(i) },
       }))],
       hooks: {
         setCursor: [(u) => readout.forEach((span, i) => {
@@ -147,7 +164,8 @@
       const value = element("span", { class: "value" });
       readout.push(value);
       const swatch = element("span", { class: "swatch", "aria-hidden": "true" });
-      swatch.style.background = colour(i);
+      swatch.style.background = hollow(i) ? ground() : colour(i);
+      swatch.style.border = `2px solid ${colour(i)}`;
       legend.append(element("button", {
         type: "button", "aria-pressed": "true",
         onclick: (e) => {
@@ -161,7 +179,7 @@
     uplot.over.tabIndex = 0;
     uplot.over.setAttribute("role", "img");
     uplot.over.setAttribute("aria-label",
-      `${columns[plot.y]} against ${columns[plot.x]}, ${series.length} series; arrow keys read values, the table has all`);
+      `${yName} against ${xName}, ${series.length} series; arrow keys read values, the table has all`);
     uplot.over.addEventListener("keydown", (e) => {
       const step = { ArrowLeft: -1, ArrowRight: 1 }[e.key];
       if (!step) return;
@@ -199,6 +217,27 @@
         (i) => { filter.chosen = i; draw(); })));
     show();
     parent.append(element("figure", {}, element("figcaption", {}, plot.caption), controls, at, legend));
+    draw();
+    redraws.push(draw);
+  }
+
+  // What happened in each round: one line per row of a cell.
+  function roundPanel(parent) {
+    const cells = distinct(recorded.map(sweptText));
+    const keys = Object.keys(recorded[0].series).filter((key) => recorded.some((row) => row.series[key].length > 0));
+    const plot = { rounds: true, cell: cells[0], y: keys.includes("queue_j") ? "queue_j" : keys[0] };
+    const at = element("div", { class: "plot" });
+    const legend = element("div", { class: "legend", role: "group", "aria-label": "series" });
+    let current = null;
+    const draw = () => {
+      if (current) current.destroy();
+      current = chart(plot, at, legend);
+    };
+    const choice = (name, key, values) => chooser(name, values.map((v, i) => [i, v]), values.indexOf(plot[key]),
+      (i) => { plot[key] = values[i]; draw(); });
+    const controls = element("div", { class: "controls" }, choice("y", "y", keys));
+    if (cells.length > 1) controls.append(choice("cell", "cell", cells));
+    parent.append(element("figure", {}, element("figcaption", {}, "Round by round"), controls, at, legend));
     draw();
     redraws.push(draw);
   }
@@ -256,9 +295,10 @@
       barPanel(parent, rate);
     }
     if (view.cost >= 0 && rows.length > 1) {
-      plotPanel(parent, { ...base, family: distinct(column(Math.max(0, view.series))).length > 8, x: view.cost, y: rate, filters: filters(), points: true,
+      plotPanel(parent, { ...base, family: distinct(column(Math.max(0, view.series))).length > 8, x: view.cost, y: rate, filters: filtersFor(Math.max(0, view.x), 0), points: true,
         caption: "Trade-off: up and to the left is better" });
     }
+    if (recorded.length > 0) roundPanel(parent);
   }
 
   function sorting() {

@@ -3,7 +3,7 @@
 // With budget E per step, weight V, and B = max_k (E_k - E)^2 / 2 over the run's steps:
 //   energy       mean E_k - E <= sqrt(2 (B + V D) / K) after K steps, where D is the distance
 //                between the largest and the smallest throughput of a step. It follows from the
-//                drift of Q^2 / 2, and vanishes as K grows.
+//                drift of Q^2 / 2, and vanishes as K grows. It supposes that some length keeps E.
 //   throughput   optimum - mean N_k / T_k <= B / V. The optimum is that of the best random mixture
 //                of fixed lengths that keeps the budget, measured by runs of static:1..gamma_0 in
 //                the same setting.
