@@ -133,6 +133,9 @@ TEST(Scenario, MessagesNameFileLineAndRemedy) {
               AllOf(StartsWith("s.toml:2: trace: there is no "), HasSubstr("missing.trace"),
                     HasSubstr("gelato trace record")));
   EXPECT_THAT(message("trace = \"iid:0.8\"", ""), HasSubstr("there is no trace"));
+}
+
+TEST(Scenario, MessagesAboutPoliciesAndSweepsToo) {
   EXPECT_THAT(message("static:7", "statik:7"),
               AllOf(StartsWith("s.toml:4: "), HasSubstr("did you mean static")));
   EXPECT_THAT(message("static:7", "static:{3,5}"), HasSubstr("needs tune"));
