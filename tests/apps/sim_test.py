@@ -24,7 +24,7 @@ bandwidth = "1mhz"
 power = "23dbm"
 distance = "300m"
 [budget]
-joules_per_round = 0.6
+joules_per_round = 1.5
 [[sweep]]
 link.bandwidth = ["1mhz", "5mhz"]
 edge.pass_s = [0.04, 0.1]
