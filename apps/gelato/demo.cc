@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,16 +26,15 @@ namespace {
 // less than five seconds.
 constexpr std::uint32_t kTokens = 64;
 constexpr std::uint32_t kRepetitions = 5;
-// Over a link a text takes seconds, and rates differ by more than noise.
-constexpr std::uint32_t kLinkRepetitions = 1;
 
 struct DemoFlags {
-  std::uint32_t tokens = kTokens;
+  std::uint32_t tokens = 0;  // 0: kTokens, over the link LinkPlan's
   std::uint32_t repetitions = kRepetitions;
-  std::uint32_t link_repetitions = kLinkRepetitions;
-  std::string link = LinkPlan{}.link;
+  LinkPlan link;
   bool no_link = false;
   std::string json;
+
+  [[nodiscard]] std::uint32_t local_tokens() const { return tokens > 0 ? tokens : kTokens; }
 };
 
 // The models, and who takes part; the target alone comes first.
@@ -76,7 +77,7 @@ Result<Stage> set_stage(const DemoFlags& flags) {
       return fail(session.error());
     }
     for (const auto& [policy, label] : part.policies) {
-      auto contender = LocalContender::create(**session, policy, label, flags.tokens);
+      auto contender = LocalContender::create(**session, policy, label, flags.local_tokens());
       if (!contender) {
         return fail(contender.error());
       }
@@ -155,19 +156,18 @@ Result<std::string> check_texts(const Stage& stage, const ComparisonPlan& plan,
   return note;
 }
 
-// Where the text of a row is not the target's though it should be: near a tie, or wrong. Empty if
-// it is the target's. The row of the draft alone is not looked at. Errors: kInternal for a wrong
-// text.
+// Where the text of a row, of `wanted` tokens, is not the target's though it should be: near a tie,
+// or wrong. Empty if it is the target's. The row of the draft alone is not looked at. Errors:
+// kInternal for a wrong text.
 Result<std::string> check_link_text(const Stage& stage, const ComparisonPlan& plan,
-                                    const Row& alone, const LinkRow& row) {
+                                    const Row& alone, const LinkRow& row, std::uint32_t wanted) {
   const device::LocalSession& session = stage.contenders.front()->session();
-  for (std::size_t i = 0; !row.by_draft_alone() && i < plan.prompts.size(); ++i) {
+  for (std::size_t i = 0; !row.by_draft_alone() && i < row.texts.size(); ++i) {
     const std::string& other = row.texts[i];
-    if (other == alone.texts[i].text) {
-      continue;
-    }
+    const std::span<const spec::Token> tokens =
+        std::span(alone.texts[i].tokens)
+            .first(std::min<std::size_t>(alone.texts[i].tokens.size(), wanted));
     // The target's tokens as far as the other text goes along.
-    const std::vector<spec::Token>& tokens = alone.texts[i].tokens;
     std::string text;
     std::size_t same = 0;
     for (; same < tokens.size(); ++same) {
@@ -176,11 +176,14 @@ Result<std::string> check_link_text(const Stage& stage, const ComparisonPlan& pl
         break;
       }
     }
+    if (other == text || other == alone.texts[i].text) {
+      continue;
+    }
     const auto prompt = session.tokenize(plan.prompts[i], false);
     if (!prompt) {
       return fail(prompt.error());
     }
-    const auto match = match_greedy(session.target(), *prompt, tokens, {tokens.data(), same});
+    const auto match = match_greedy(session.target(), *prompt, tokens, tokens.first(same));
     if (!match) {
       return fail(match.error());
     }
@@ -209,13 +212,11 @@ struct LinkPart {
 
 Result<LinkPart> measure_link(const Stage& stage, const DemoFlags& flags,
                               const ComparisonPlan& plan, const Row& alone) {
-  LinkPart part;
+  LinkPart part{.plan = flags.link, .rows = {}, .notes = {}};
   part.plan.target = stage.contenders[1]->session().target().info().path;
   part.plan.draft = stage.contenders[1]->session().draft()->info().path;
-  part.plan.link = flags.link;
-  part.plan.prompts = plan.prompts;
-  part.plan.tokens = flags.tokens;
-  part.plan.repetitions = flags.link_repetitions;
+  part.plan.prompts = {plan.prompts.front()};
+  part.plan.tokens = flags.tokens > 0 ? flags.tokens : part.plan.tokens;
   const Clock& clock = stage.workplace->clock();
   const auto comparison = LinkComparison::create(part.plan, clock);
   if (!comparison) {
@@ -225,13 +226,13 @@ Result<LinkPart> measure_link(const Stage& stage, const DemoFlags& flags,
   report::Progress progress("over the link", (*comparison)->steps(),
                             report::terminal_of(STDERR_FILENO), clock,
                             [](std::string_view text) { Output(STDERR_FILENO).write(text); });
-  auto rows = (*comparison)->measure([&] { progress.update(++done); });
+  auto rows = (*comparison)->measure([&](std::size_t) { progress.update(++done); });
   if (!rows) {
     return fail(rows.error());
   }
   part.rows = std::move(*rows);
   for (const LinkRow& row : part.rows) {
-    const auto note = check_link_text(stage, plan, alone, row);
+    const auto note = check_link_text(stage, plan, alone, row, part.plan.tokens);
     if (!note) {
       return fail(note.error());
     }
@@ -265,6 +266,9 @@ Result<void> write_result(const Stage& stage, const DemoFlags& flags, const Comp
   }
   if (!link.rows.empty()) {
     result["link"] = link.plan.link;
+    result["pace"] = link.plan.pace;
+    result["edge_pass_s"] = link.plan.edge_pass_s;
+    result["energy_source"] = "model:" + link.plan.pace;
   }
   for (const LinkRow& row : link.rows) {
     result["link_rows"].push_back(to_json(row));
@@ -325,7 +329,8 @@ int demo_command(const std::vector<std::string>& arguments) {
       "gelato demo");
   set_up(app);
   app.add_option("-n,--predict", flags.tokens,
-                 fmt::format("Tokens of each text (default: {})", kTokens))
+                 fmt::format("Tokens of each text (default: {}, over the link {})", kTokens,
+                             flags.link.tokens))
       ->type_name("N")
       ->check(in_range(1, 512));
   app.add_option("--repetitions", flags.repetitions,
@@ -333,14 +338,25 @@ int demo_command(const std::vector<std::string>& arguments) {
       ->type_name("N")
       ->check(in_range(1, 1000));
   auto* link =
-      app.add_option("--link", flags.link,
-                     fmt::format("The link between device and edge (default: {})", flags.link))
+      app.add_option("--link", flags.link.link,
+                     fmt::format("The link between device and edge (default: {})", flags.link.link))
           ->type_name("LINK");
-  app.add_option(
-         "--link-repetitions", flags.link_repetitions,
-         fmt::format("Measurements of each policy over the link (default: {})", kLinkRepetitions))
+  app.add_option("--link-repetitions", flags.link.repetitions,
+                 fmt::format("Measurements of each policy over the link (default: {})",
+                             flags.link.repetitions))
       ->type_name("N")
       ->check(in_range(1, 1000));
+  app.add_option("--pace", flags.link.pace,
+                 fmt::format("Profile of the device over the link: time and joules of drafting "
+                             "(default: {})",
+                             flags.link.pace))
+      ->type_name("PROFILE");
+  app.add_option("--edge-pass", flags.link.edge_pass_s,
+                 fmt::format("Emulated time of a pass of the edge; 0: as fast as it is (default: "
+                             "{})",
+                             flags.link.edge_pass_s))
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.0, 60.0, "SECONDS"));
   app.add_flag("--no-link", flags.no_link, "Without the edge and the link")->excludes(link);
   add_json_option(app, flags.json);
   app.footer("\nExample:\n  gelato demo --json demo.json\n");

@@ -21,9 +21,14 @@ struct LinkPlan {
   std::string target;   // paths of the models
   std::string draft;
   std::string link = "rate=1mbit,delay=20ms";
+  // The bundled models stand in for larger ones: drafting takes the time of this device profile,
+  // whose joules are shown, and a pass of the edge takes this long. GELATO (arXiv 2605.10124) looks
+  // at passes of 60 to 140 ms.
+  std::string pace = "phone";
+  double edge_pass_s = 0.08;
   std::vector<std::string> prompts;
-  std::uint32_t tokens = 64;
-  std::uint32_t repetitions = 2;
+  std::uint32_t tokens = 36;
+  std::uint32_t repetitions = 1;
 };
 
 // One policy: rates of every repetition, all prompts together.
@@ -35,11 +40,14 @@ struct LinkRow {
   double drafted = 0.0;
   double accepted = 0.0;
   double up_bytes = 0.0;  // on the wire
+  double joules = 0.0;    // modelled
+  double passes = 0.0;    // of the edge
   std::vector<double> first_token_s;
   std::vector<std::string> texts;  // one per prompt
 
   // Not the target's text.
   [[nodiscard]] bool by_draft_alone() const { return unverified > 0.0; }
+  [[nodiscard]] bool fixed_length() const { return policy.starts_with("static:"); }
   [[nodiscard]] report::Summary speed() const { return report::Summary(tokens_per_s); }
 };
 
@@ -52,14 +60,15 @@ class LinkComparison {
   static Result<std::unique_ptr<LinkComparison>> create(LinkPlan plan, const Clock& clock);
   ~LinkComparison();
 
-  // What takes part: streaming from the edge, the draft alone, drafts of two lengths, p-min.
+  // What takes part: streaming from the edge, the draft alone, drafts of two lengths, llama.cpp's
+  // p-min, the controller of the GELATO paper and ours.
   static const std::vector<std::string>& policies();
   // Calls of `step` in measure().
   [[nodiscard]] std::uint64_t steps() const;
   // `gelato device` once for each prompt, policy and repetition; the policies take turns. `step` is
-  // called after each.
+  // called after each with the number of its row.
   // Errors: kInternal with the device's last line if one fails; those of run_process().
-  Result<std::vector<LinkRow>> measure(const std::function<void()>& step);
+  Result<std::vector<LinkRow>> measure(const std::function<void(std::size_t row)>& step);
 
  private:
   LinkComparison(LinkPlan plan, const Clock& clock);
@@ -72,7 +81,7 @@ class LinkComparison {
   std::unique_ptr<EdgeProcess> edge_;
 };
 
-// A line per policy, with a bar for its rate.
+// A line per policy, with a bar for its rate; of the fixed lengths the fastest only.
 std::string link_table(const std::vector<LinkRow>& rows, const LinkPlan& plan,
                        const report::Terminal& terminal);
 // What the table shows, in a sentence.

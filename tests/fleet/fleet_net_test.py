@@ -1,4 +1,4 @@
-"""gelato bench edge and gelato demo with few devices and tokens. Nothing here depends on speed."""
+"""gelato bench edge, bench link and gelato demo with few devices and tokens. Nothing here depends on speed."""
 import json
 import os
 import pathlib
@@ -65,22 +65,54 @@ class FleetTest(unittest.TestCase):
     def test_refusals(self):
         self.assertEqual(self.gelato("bench", "edge", "--policy", "nonsense").returncode, 2)
         self.assertEqual(self.gelato("bench", "edge", "--devices", "0").returncode, 2)
+        self.assertEqual(self.gelato("bench", "link", "--policy", "nonsense").returncode, 2)
+        self.assertEqual(self.gelato("bench", "link", "--link", "rate=fast").returncode, 2)
+        self.assertEqual(self.gelato("bench", "link", "--pace", "nothing").returncode, 1)
         nobody = self.gelato("bench", "edge", "--edge", "127.0.0.1:1", "--insecure")
         self.assertEqual(nobody.returncode, 1)
         self.assertIn("127.0.0.1:1", nobody.stderr)
 
     def test_demo_over_a_link(self):
         result, text = self.result("demo", "-n", "12", "--repetitions", "1", "--link",
-                                   "rate=10mbit,delay=1ms")
+                                   "rate=10mbit,delay=1ms", "--edge-pass", "0.002")
         self.assertEqual(len(result["rows"]), 3)
         rows = {row["policy"]: row for row in result["link_rows"]}
-        self.assertEqual(list(rows), ["edge-only", "device-only", "static:4", "static:8", "p-min"])
+        self.assertEqual(list(rows), ["edge-only", "device-only", "static:4", "static:8", "p-min",
+                                      "gelato-paper", "gelato"])
         self.assertEqual(result["link"], "rate=10mbit,delay=1ms")
         for policy, row in rows.items():
-            self.assertEqual(len(row["outputs"]), 3)
+            self.assertEqual(len(row["outputs"]), 1)
             self.assertGreater(row["tokens_per_s"]["min"], 0.0)
+            self.assertGreater(row["joules_per_token"], 0.0)
+            self.assertLessEqual(row["edge_passes_per_token"], 1.0)
             self.assertEqual(row["unverified_tokens"] > 0, policy == "device-only")
+        self.assertEqual(result["energy_source"], "model:phone")
+        self.assertIn("J/token (model)", text)
         self.assertIn("not the target's", text)
+        self.assertEqual(text.count("best static (static:"), 1)
+        self.assertNotRegex(text, r"\nstatic:\d  ")
+
+    def test_policies_over_a_link_beside_their_prediction(self):
+        result, text = self.result("bench", "link", "--link", "rate=1mbit,delay=5ms",
+                                   "--edge-pass", "0.02", "-n", "12", "--repetitions", "2",
+                                   "-p", "Once upon a time", "--policy", "edge-only",
+                                   "--policy", "static:3", "--policy", "device-only")
+        self.assertEqual(result["benchmark"], "link")
+        self.assertEqual(result["energy_source"], "model:phone")
+        self.assertGreaterEqual(result["probe"]["edge_curve_s"][0], 0.02)
+        self.assertEqual([row["policy"] for row in result["rows"]],
+                         ["edge-only", "static:3", "device-only"])
+        for row in result["rows"]:
+            alone = row["policy"] == "device-only"
+            self.assertEqual(row["text_vs_target"], None if alone else "identical")
+            self.assertEqual(row["unverified_tokens"], row["tokens"] if alone else 0)
+            # Decisions and counts are exact; times depend on the machine, but cannot be shorter.
+            for key in ("mean_committed", "acceptance_rate", "edge_passes_per_token"):
+                if not alone:
+                    self.assertEqual(row[key], row["simulated"][key], (row["policy"], key))
+            self.assertLess(row["ratio_tokens_per_s"]["max"], 1.05)
+            self.assertGreater(row["ratio_joules_per_token"]["min"], 0.95)
+        self.assertIn("live / simulated", text)
 
     def test_demo_without_a_link(self):
         result, _ = self.result("demo", "-n", "4", "--repetitions", "1", "--no-link")
