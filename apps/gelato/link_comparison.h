@@ -27,7 +27,7 @@ struct LinkPlan {
   std::string pace = "phone";
   double edge_pass_s = 0.08;
   std::vector<std::string> prompts;
-  std::uint32_t tokens = 36;
+  std::uint32_t tokens = 32;
   std::uint32_t repetitions = 1;
 };
 

@@ -72,6 +72,15 @@ class FleetTest(unittest.TestCase):
         self.assertEqual(nobody.returncode, 1)
         self.assertIn("127.0.0.1:1", nobody.stderr)
 
+    def test_the_live_scenarios_are_understood(self):
+        """Each is read as a whole before the profile, named last, is found missing."""
+        scenarios = sorted((ROOT / "experiments" / "live").glob("*.toml"))
+        self.assertEqual(len(scenarios), 5)
+        for scenario in scenarios:
+            ended = self.gelato("bench", "link", "--config", str(scenario), "--pace", "nothing")
+            self.assertEqual(ended.returncode, 1, ended.stderr)
+            self.assertIn("nothing", ended.stderr)
+
     def test_demo_over_a_link(self):
         result, text = self.result("demo", "-n", "12", "--repetitions", "1", "--link",
                                    "rate=10mbit,delay=1ms", "--edge-pass", "0.002")
