@@ -193,6 +193,9 @@ def main():
     parser.add_argument("--kill-device-every", type=float, default=2.0, metavar="SECONDS")
     parser.add_argument("--kill-edge-every", type=float, default=20.0, metavar="SECONDS")
     args = parser.parse_args()
+    for needed in (args.program, args.checker, args.target):
+        if not os.path.isfile(needed):
+            sys.exit(f"soak: there is no {needed}; run: make build")
     chance = random.Random(args.seed)
     references = reference_texts(args)
     counts, stop = Counts(), threading.Event()
