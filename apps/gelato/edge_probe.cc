@@ -140,7 +140,7 @@ MessageSizes sizes_of(const Probe::Sent& before, const Probe::Sent& after, doubl
 }
 
 // Drafts of every length, in turns.
-Result<void> time_drafts(Probe& probe, std::span<const spec::Token> prompt, int id_bits,
+Result<void> time_drafts(Probe& probe, std::span<const spec::Token> prompt, unsigned id_bits,
                          EdgeProbe& out) {
   std::map<std::uint32_t, std::vector<double>> passes;
   std::vector<double> stack;
@@ -175,7 +175,8 @@ Result<EdgeProbe> probe_edge(const device::EdgeAddress& edge, const engine::Lang
   if (auto ok = probe.start(prompt); !ok) {
     return fail(ok.error());
   }
-  const auto id_bits = std::bit_width(static_cast<std::uint32_t>(draft.info().vocabulary_size) - 1);
+  const unsigned id_bits =
+      std::bit_width(static_cast<std::uint32_t>(draft.info().vocabulary_size) - 1U);
   EdgeProbe out;
   if (auto ok = time_drafts(probe, prompt, id_bits, out); !ok) {
     return fail(ok.error());
