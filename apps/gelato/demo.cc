@@ -116,7 +116,7 @@ Result<void> show_texts(const Stage& stage, const ComparisonPlan& plan, Output& 
     if (interrupted()) {
       return fail(ErrorCode::kCancelled, "interrupted before anything was measured");
     }
-    if (const auto shown = out.status(); !shown) {
+    if (auto shown = out.status(); !shown) {
       return shown;
     }
   }

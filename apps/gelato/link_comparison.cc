@@ -54,14 +54,14 @@ std::string last_line(std::string text) {
 // Eighths of a cell, so that rates that differ by a little show.
 std::string bar(double fraction) {
   constexpr std::size_t kCells = 20;
-  static const std::vector<std::string> kEighths = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+  static const std::vector<std::string> eighths_of_cell = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
   const auto eighths =
       static_cast<std::size_t>(std::lround(std::max(0.0, fraction) * 8.0 * kCells));
   std::string out;
   for (std::size_t i = 0; i < eighths / 8; ++i) {
     out += "█";
   }
-  return out + kEighths[eighths % 8];
+  return out + eighths_of_cell[eighths % 8];
 }
 
 }  // namespace
@@ -72,9 +72,9 @@ LinkComparison::LinkComparison(LinkPlan plan, const Clock& clock)
 LinkComparison::~LinkComparison() = default;
 
 const std::vector<std::string>& LinkComparison::policies() {
-  static const std::vector<std::string> kPolicies = {
-      "edge-only", "device-only", "static:4", "static:8", "p-min", "gelato-paper", "gelato"};
-  return kPolicies;
+  static const std::vector<std::string> all = {"edge-only", "device-only",  "static:4", "static:8",
+                                               "p-min",     "gelato-paper", "gelato"};
+  return all;
 }
 
 std::uint64_t LinkComparison::steps() const {
