@@ -258,8 +258,6 @@ void add_budgets(const Scenario& scenario, const std::vector<CellRows>& cells, s
   if (budgeted > 0) {
     out["max_budget_error"] = worst;
     out["infeasible_cells"] = infeasible;
-  }
-  if (infeasible > 0) {
     out["max_excess_j_per_token_infeasible"] = waste;
   }
 }

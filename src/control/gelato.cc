@@ -110,14 +110,15 @@ RoundPlan GelatoPolicy::begin_round(const RoundContext& context) {
                           .in_flight = std::min(options_.in_flight, context.max_in_flight),
                           .modes = options_.modes};
   prices_ = prices();
-  choice_ = planner_.choose(cost_, curve_, limits, prices_);
+  const CostEstimate all = charged(cost_);
+  choice_ = planner_.choose(all, curve_, limits, prices_);
   if (choice_.way == Way::kPipeline && context.max_draft < choice_.line.window) {
     choice_.way = Way::kDraft;  // the end of the text is near
     choice_.line = {};
   }
   throughput_ = choice_.round.tokens / choice_.round.time.value();
   prices_.per_second = std::max(prices_.value(choice_.round) / choice_.round.time.value(), 0.0);
-  rule_ = StoppingRule(cost_, prices_.around(choice_.round), choice_.line,
+  rule_ = StoppingRule(all, prices_.around(choice_.round), choice_.line,
                        curve_.acceptance(choice_.line.chunk));
   check_budget(context);
   if (goes_alone(context)) {
@@ -227,7 +228,9 @@ void GelatoPolicy::learn(const RoundOutcome& outcome, Joules energy) {
     // The text may end within a burst, and a loop in one process gives one token at a time.
     forecast.time = forecast_burst(cost_, std::clamp(outcome.committed, 1U, kMaxDraftLength)).time;
   } else {
-    forecast.time = round_time(cost_, choice_.line, outcome.drafted, outcome.accepted,
+    const Pipeline& line = choice_.line;
+    const Pipeline own = line.chunk > 0 ? lay_pipeline(cost_, line.chunk, line.window) : line;
+    forecast.time = round_time(cost_, own, outcome.drafted, outcome.accepted,
                                stop_ != Stop::kNone || outcome.drafted == bound_);
     // A pipeline drafts until a verdict stops it, so that what it was expected to bring is not
     // known; it counts as foreseen.

@@ -16,8 +16,16 @@ CostEstimate usable(const CostEstimate& cost) {
           .uplink_bits_per_round = usable(cost.uplink_bits_per_round),
           .verify_base = usable(cost.verify_base),
           .verify_token = usable(cost.verify_token),
+          .sharers = std::max(usable(cost.sharers), 1.0),
           .tx_power = usable(cost.tx_power),
           .wait_power = usable(cost.wait_power)};
+}
+
+CostEstimate charged(const CostEstimate& cost) {
+  CostEstimate all = cost;
+  all.verify_base += (cost.sharers - 1.0) * cost.verify_token;
+  all.verify_token = cost.sharers * cost.verify_token;
+  return all;
 }
 
 double expected_tokens(double rho, std::uint32_t gamma) {

@@ -49,6 +49,14 @@ DeviceAgent::DeviceAgent(const Setting& setting, std::uint32_t number, control::
       mean_token_bits_(mean_token_bits(setting)),
       verify_slope_(setting.edge.slope(kUsualPass)) {}
 
+void DeviceAgent::change(const Setting& setting, TextCursor text, link::LinkEmulator& link) {
+  setting_ = &setting;
+  text_ = std::move(text);
+  link_ = &link;
+  mean_token_bits_ = mean_token_bits(setting);
+  verify_slope_ = setting.edge.slope(kUsualPass);
+}
+
 // What the policy is told: exact means, the uplink's rate as it is now.
 control::CostEstimate DeviceAgent::cost(Seconds now) const {
   const energy::DeviceProfile& device = setting_->profile;
@@ -60,6 +68,7 @@ control::CostEstimate DeviceAgent::cost(Seconds now) const {
   cost.uplink_bits_per_round = bytes(static_cast<double>(setting_->wire.up_bytes));
   cost.verify_base = setting_->edge.time(1) + edge_wait_;
   cost.verify_token = verify_slope_;
+  cost.sharers = sharers_;
   cost.tx_power = device.tx_power();
   if (setting_->accounting == Accounting::kFull) {
     const BitsPerSecond down = link_->channel(link::Direction::kDown).rate_at(now);
@@ -287,6 +296,7 @@ bool DeviceAgent::read(Seconds now, const Request& answer, bool while_drafting) 
   activity_.rx += answer.receiving;
   activity_.rx_while_drafting += while_drafting ? answer.receiving : Seconds();
   edge_wait_ += kNewWait * (answer.queued + answer.others - edge_wait_);
+  sharers_ += kNewWait * (static_cast<double>(answer.sharers) - sharers_);
   ++outcome_.passes;
   if (plan_.mode == control::RoundMode::kTargetOnly) {
     ++verified_;

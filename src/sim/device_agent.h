@@ -22,6 +22,8 @@ class DeviceAgent {
   DeviceAgent(const Setting& setting, std::uint32_t number, control::Policy& policy,
               TextCursor text, link::LinkEmulator& link, EventQueue& events, Foresight* foresight);
 
+  // Between rounds: goes on with another device, link and text. All outlive the agent.
+  void change(const Setting& setting, TextCursor text, link::LinkEmulator& link);
   void begin_round(Seconds now);
   void on_token(Seconds now);
   void on_send(Seconds now);
@@ -80,7 +82,8 @@ class DeviceAgent {
   Foresight* foresight_;
   Bits mean_token_bits_;
   Seconds verify_slope_;
-  Seconds edge_wait_;  // expected besides the own pass: queue and other devices' tokens
+  Seconds edge_wait_;     // expected besides the own pass: queue and other devices' tokens
+  double sharers_ = 1.0;  // expected devices in a pass
 
   // Of the round that is running.
   control::RoundPlan plan_;

@@ -76,6 +76,7 @@ void EdgeStation::start_pass(Seconds now) {
   }
   const Seconds time = setting_->edge.time(tokens);
   for (Request& request : batch_) {
+    request.sharers = batch_.size();
     request.others = time - setting_->edge.time(pass_tokens(request));
   }
   pass_time_ = time;

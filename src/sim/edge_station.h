@@ -16,6 +16,8 @@ class EdgeStation {
   // All outlive the station.
   EdgeStation(const Setting& setting, std::span<DeviceAgent> devices, EventQueue& events);
 
+  // From the next pass on.
+  void change(const Setting& setting) { setting_ = &setting; }
   void on_arrival(Seconds now, const Request& request);
   void on_pass(Seconds now);
 

@@ -34,6 +34,7 @@ namespace {
 constexpr std::string_view kLink = "link";
 constexpr std::string_view kLinkPrefix = "link.";
 constexpr std::string_view kNone = "none";
+constexpr std::string_view kChangeRound = "change.round";
 
 struct NumberField {
   std::string_view name;
@@ -51,6 +52,9 @@ struct TextField {
 };
 
 constexpr std::array kNumberFields{
+    NumberField{
+        kChangeRound, 1, 1e9, false, true,
+        [](SettingDraft& d, double v) { d.setting.change_round = static_cast<std::uint64_t>(v); }},
     NumberField{
         "rounds", 1, 1e9, false, true,
         [](SettingDraft& d, double v) { d.setting.rounds = static_cast<std::uint64_t>(v); }},
@@ -196,6 +200,10 @@ Result<std::string> read_text(const std::filesystem::path& path, std::size_t lim
 }  // namespace
 
 bool is_setting_field(std::string_view name) {
+  if (name.starts_with(kChangePrefix) && name != kChangeRound) {
+    const std::string_view changed = name.substr(kChangePrefix.size());
+    return !changed.starts_with(kChangePrefix) && is_setting_field(changed);
+  }
   return name == kLink || name.starts_with(kLinkPrefix) || name == kCurve ||
          find(kNumberFields, name) != kNumberFields.end() ||
          find(kTextFields, name) != kTextFields.end() ||
@@ -223,7 +231,8 @@ std::string known_fields(std::string_view name) {
     add(f.name);
   }
   add(kCurve);
-  return out.empty() ? "sections are edge, link, wire, budget, draft, fleet" : "known are " + out;
+  return out.empty() ? "sections are edge, link, wire, budget, draft, fleet, change"
+                     : "known are " + out;
 }
 
 Result<void> SettingReader::read_simple(const Fields& fields, SettingDraft& draft) const {
@@ -231,7 +240,7 @@ Result<void> SettingReader::read_simple(const Fields& fields, SettingDraft& draf
     const auto refuse = [&, line = field.line, key = name](std::string_view accepted) {
       return scenario_error(file_, line, fmt::format("{} must be {}", key, accepted));
     };
-    const auto number = find(kNumberFields, name);
+    const auto number = find(kNumberFields, name);  // change.FIELD is read in a second pass
     if (number != kNumberFields.end()) {
       const auto* none = std::get_if<std::string>(&field.value);
       if (is_budget(name) && none != nullptr && *none == kNone) {
@@ -429,6 +438,31 @@ Result<void> SettingReader::check(const Fields& fields, const SettingDraft& draf
 }
 
 Result<Setting> SettingReader::read(const Fields& fields) {
+  auto setting = read_one(fields);
+  Fields later = fields;
+  bool changes = false;
+  for (const auto& [name, field] : fields) {
+    if (name.starts_with(kChangePrefix) && name != kChangeRound) {
+      later[name.substr(kChangePrefix.size())] = field;
+      changes = true;
+    }
+  }
+  if (!setting || !changes) {
+    return setting;
+  }
+  if (setting->change_round == 0) {
+    return scenario_error(file_, 1,
+                          "change.FIELD needs change.round, the rounds before the change");
+  }
+  auto changed = read_one(later);
+  if (!changed) {
+    return changed;
+  }
+  setting->changed = std::make_shared<const Setting>(*std::move(changed));
+  return setting;
+}
+
+Result<Setting> SettingReader::read_one(const Fields& fields) {
   SettingDraft draft;
   if (auto ok = read_simple(fields, draft); !ok) {
     return fail(ok.error());

@@ -25,6 +25,7 @@ class SettingReader {
   Result<Setting> read(const Fields& fields);
 
  private:
+  Result<Setting> read_one(const Fields& fields);
   Result<void> read_simple(const Fields& fields, SettingDraft& draft) const;
   Result<void> read_edge(const Fields& fields, SettingDraft& draft) const;
   Result<void> read_link(const Fields& fields, Setting& setting);
@@ -40,6 +41,9 @@ class SettingReader {
   std::map<std::string, energy::DeviceProfile> profiles_;
   std::map<std::string, link::Trace> link_traces_;
 };
+
+// Fields of what a run changes to, and when: change.round, change.FIELD.
+inline constexpr std::string_view kChangePrefix = "change.";
 
 // Whether `name` is a field that a Setting knows (link.KEY is left to the link's own parser).
 bool is_setting_field(std::string_view name);

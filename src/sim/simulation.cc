@@ -52,18 +52,10 @@ class Run {
   }
 
   Result<void> add_links(std::size_t devices) {
-    const std::size_t links = setting_.shared_cell ? 1 : devices;
-    links_.reserve(links);
-    for (std::size_t i = 0; i < links; ++i) {
-      // Each device has its own fading and jitter; the first has the seed's.
-      auto link = link::LinkEmulator::create(setting_.link, setting_.link_trace,
-                                             options_.seed + i * kSeedStride, Seconds());
-      if (!link) {
-        return fail(link.error());
-      }
-      links_.push_back(std::move(*link));
+    if (auto ok = add_links(setting_, devices, links_); !ok || !changes()) {
+      return ok;
     }
-    return {};
+    return add_links(*setting_.changed, devices, later_links_);
   }
 
   void add_device(control::Policy& policy, const std::vector<std::uint32_t>& prompts) {
@@ -75,11 +67,16 @@ class Run {
     }
     Foresight* foresight =
         number < options_.foresight.size() ? &options_.foresight[number] : nullptr;
-    link::LinkEmulator& link = links_[setting_.shared_cell ? 0 : number];
-    agents_.emplace_back(setting_, number, policy, std::move(text), link, events_, foresight);
+    agents_.emplace_back(setting_, number, policy, std::move(text), link(links_, number), events_,
+                         foresight);
     // Several devices do not start in step.
     const Seconds start = number == 0 ? Seconds() : rng.uniform() * setting_.edge.time(1);
     events_.schedule(start, EventKind::kBegin, {.device = number});
+  }
+
+  // The prompts of the setting that it changes to.
+  void set_later_prompts(std::vector<std::uint32_t> prompts) {
+    later_prompts_ = std::move(prompts);
   }
 
   RunResult play() {
@@ -100,6 +97,9 @@ class Run {
         result.elapsed = event.at;
         --running;
       }
+      if (changes() && agents_[number].totals().rounds == setting_.change_round) {
+        change(number, edge);
+      }
       agents_[number].begin_round(event.at);
     }
     result.edge_passes = edge.passes();
@@ -110,6 +110,37 @@ class Run {
  private:
   // Weyl's constant: seeds of neighbouring devices share no stream.
   static constexpr std::uint64_t kSeedStride = 0x9E3779B97F4A7C15ULL;
+
+  Result<void> add_links(const Setting& setting, std::size_t devices,
+                         std::vector<link::LinkEmulator>& out) const {
+    const std::size_t links = setting_.shared_cell ? 1 : devices;
+    out.reserve(links);
+    for (std::size_t i = 0; i < links; ++i) {
+      // Each device has its own fading and jitter; the first has the seed's.
+      auto link = link::LinkEmulator::create(setting.link, setting.link_trace,
+                                             options_.seed + i * kSeedStride, Seconds());
+      if (!link) {
+        return fail(link.error());
+      }
+      out.push_back(std::move(*link));
+    }
+    return {};
+  }
+
+  link::LinkEmulator& link(std::vector<link::LinkEmulator>& links, std::uint32_t number) const {
+    return links[setting_.shared_cell ? 0 : number];
+  }
+
+  [[nodiscard]] bool changes() const {
+    return setting_.changed != nullptr && setting_.change_round > 0;
+  }
+
+  void change(std::uint32_t number, EdgeStation& edge) {
+    const Setting& later = *setting_.changed;
+    TextCursor text(*later.trace, later_prompts_, number % later_prompts_.size());
+    agents_[number].change(later, std::move(text), link(later_links_, number));
+    edge.change(later);
+  }
 
   // Whether the event ended a round.
   bool dispatch(const Event& event, EdgeStation& edge) {
@@ -155,6 +186,8 @@ class Run {
   const RunOptions& options_;
   EventQueue events_;
   std::vector<link::LinkEmulator> links_;
+  std::vector<link::LinkEmulator> later_links_;  // after the change
+  std::vector<std::uint32_t> later_prompts_;
   std::vector<DeviceAgent> agents_;
 };
 
@@ -203,6 +236,13 @@ Result<RunResult> simulate(const Setting& setting,
   Run run(setting, options, policies.size() + others->size());
   if (auto ok = run.add_links(policies.size() + others->size()); !ok) {
     return fail(ok.error());
+  }
+  if (setting.changed != nullptr) {
+    auto later = choose_prompts(*setting.changed);
+    if (!later) {
+      return fail(later.error());
+    }
+    run.set_later_prompts(*std::move(later));
   }
   for (const auto& policy : policies) {
     run.add_device(*policy, *prompts);

@@ -42,6 +42,7 @@ CostEstimate any_cost(Number& number) {
   c.uplink_bits_per_round = Bits(number());
   c.verify_base = Seconds(number());
   c.verify_token = Seconds(number());
+  c.sharers = number();
   c.tx_power = Watts(number());
   c.wait_power = Watts(number());
   return c;

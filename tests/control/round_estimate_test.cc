@@ -72,5 +72,18 @@ TEST(BestLength, IsTheSmallestOfEqualsAndSurvivesNaN) {
   EXPECT_EQ(best_length(3, 3, [](std::uint32_t) { return 0.0; }), 3U);
 }
 
+// With n devices in a pass, a token of s seconds is paid for n times; the first token of the pass
+// has its own time in verify_base already.
+TEST(Charged, CountsTheTimeOfTheOthers) {
+  CostEstimate cost;
+  cost.verify_base = milliseconds(40);
+  cost.verify_token = milliseconds(2);
+  EXPECT_EQ(verify_time(charged(cost), 5), verify_time(cost, 5));
+  cost.sharers = 4.0;
+  EXPECT_NEAR(verify_time(charged(cost), 5).value(), 0.040 + 3 * 0.002 + 5 * 4 * 0.002, 1e-12);
+  cost.sharers = -1.0;
+  EXPECT_EQ(usable(cost).sharers, 1.0);
+}
+
 }  // namespace
 }  // namespace gelato::control

@@ -65,6 +65,23 @@ TEST(Scenario, ReadsSettings) {
   EXPECT_THAT(scenario->cells[0].candidates[0], ElementsAre("static:7"));
 }
 
+TEST(Scenario, ReadsASuddenChange) {
+  const auto scenario =
+      parse(std::string(kGood) + "[change]\nround = 40\nlink.rate = \"100kbit\"\n");
+  ASSERT_TRUE(scenario) << scenario.error().message;
+  const Setting& setting = scenario->cells[0].setting;
+  EXPECT_EQ(setting.change_round, 40U);
+  ASSERT_NE(setting.changed, nullptr);
+  EXPECT_EQ(setting.changed->edge.time(1), setting.edge.time(1));
+  EXPECT_NE(to_string(setting.changed->link), to_string(setting.link));
+  const auto never = parse(std::string(kGood) + "[change]\nlink.rate = \"100kbit\"\n");
+  ASSERT_FALSE(never);
+  EXPECT_THAT(never.error().message, HasSubstr("change.FIELD needs change.round"));
+  const auto unknown = parse(std::string(kGood) + "[change]\nround = 4\ncolour = 7\n");
+  ASSERT_FALSE(unknown);
+  EXPECT_THAT(unknown.error().message, HasSubstr("change.colour"));
+}
+
 TEST(Scenario, SweepsAreProductsOneAfterTheOther) {
   const auto scenario = parse(std::string(kGood) + R"(
 [[sweep]]

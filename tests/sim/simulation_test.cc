@@ -198,6 +198,23 @@ TEST(Simulation, OwnChunksAreNoQueueToThePolicy) {
   EXPECT_NEAR(run.contexts.back().cost.verify_base.value(), 0.1, 1e-9);
 }
 
+TEST(Simulation, SuddenChangeHoldsFromItsRoundOn) {
+  Setting setting =
+      round_setting(std::make_shared<DraftTrace>(make_synthetic_trace("iid:1", 7).value()));
+  Setting later = setting;
+  later.edge.pass = {milliseconds(300)};
+  later.trace = std::make_shared<DraftTrace>(make_synthetic_trace("iid:0", 7).value());
+  setting.change_round = 2;
+  setting.changed = std::make_shared<const Setting>(later);
+  setting.rounds = 4;
+  const Played run = play(setting, {.max_draft = 3});
+  ASSERT_EQ(run.outcomes.size(), 4U);
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(run.outcomes[i].accepted, i < 2 ? 3U : 0U) << i;
+    EXPECT_NEAR(run.outcomes[i].elapsed.value(), i < 2 ? 0.15 : 0.35, 1e-6) << i;
+  }
+}
+
 TEST(Simulation, WindowSmallerThanChunkStillMoves) {
   Setting setting = round_setting(scripted_trace(std::vector<int>(64, 1), 16));
   setting.max_in_flight = 4;

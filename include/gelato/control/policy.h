@@ -30,8 +30,10 @@ struct CostEstimate {
   Bits uplink_bits_per_round{};  // framing of a round
   Seconds verify_base{};         // target: T(1), a pass without any draft token
   Seconds verify_token{};        // target: additional time of each draft token in the pass
-  Watts tx_power{};              // device, while sending
-  Watts wait_power{};            // device, while waiting and receiving
+  // Devices whose tokens are in the same pass, this one included; less than 1: unknown, alone.
+  double sharers = 1.0;
+  Watts tx_power{};    // device, while sending
+  Watts wait_power{};  // device, while waiting and receiving
 };
 
 // Before a round.

@@ -25,6 +25,11 @@ Quantity<Tag> usable(Quantity<Tag> x) {
 // Every field usable.
 CostEstimate usable(const CostEstimate& cost);
 
+// The same with the time that this device's tokens take from the others in its pass: a token makes
+// the pass longer for all of them (the external cost of Pigou, The Economics of Welfare, 1920). If
+// nobody counts it, everybody drafts the more the slower the edge is from drafts.
+CostEstimate charged(const CostEstimate& cost);
+
 // Expected tokens of a round with gamma drafted tokens, each accepted with probability rho in
 // [0, 1] independently of the others: (1 - rho^(gamma+1)) / (1 - rho), and gamma + 1 at rho = 1.
 // Leviathan et al., arXiv 2211.17192, equation 1; GELATO, arXiv 2605.10124, equation 6.

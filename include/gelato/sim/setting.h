@@ -90,6 +90,11 @@ struct Setting {
   std::uint64_t tokens = 0;     // until a device has committed so many
   std::uint32_t max_in_flight = 1;
   bool may_draft_alone = false;
+
+  // A sudden change: after so many rounds a device goes on in `changed`, and the edge with the
+  // first one to do so. Trace, profile, link, edge and wire change; the rest stays as it is here.
+  std::uint64_t change_round = 0;          // 0: never
+  std::shared_ptr<const Setting> changed;  // null: never
 };
 
 }  // namespace gelato::sim
