@@ -45,6 +45,11 @@ AcceptancePredictor::AcceptancePredictor(const AcceptancePrior& prior)
     : weights_(prior.weights),
       widest_(prior.width * prior.width),
       drift_(prior.drift * prior.drift) {
+  doubt();
+}
+
+void AcceptancePredictor::doubt() {
+  covariance_ = {};
   for (std::size_t i = 0; i < kFeatures; ++i) {
     covariance_[i][i] = widest_;
   }

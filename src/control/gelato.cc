@@ -24,6 +24,10 @@ constexpr double kFeasible = 1.0;
 constexpr double kThriftOnly = 150.0;
 // A probability no product of predictions falls below, so that it can be divided by.
 constexpr double kLeastSurvival = 1e-9;
+// Verdicts that differ from their predictions by so many standard deviations over the last 24
+// rounds or so are a change of the text, not chance: once in some 10^4 rounds by mistake.
+constexpr double kSurprise = 3.5;
+constexpr double kRecent = 1.0 - 1.0 / 24.0;
 // A row is called uncertain if the draft would have gone on after one this likely to stand.
 constexpr double kCertain = 0.95;
 
@@ -245,6 +249,22 @@ void GelatoPolicy::learn(const RoundOutcome& outcome, Joules energy) {
   }
 }
 
+bool GelatoPolicy::surprised(const RoundOutcome& outcome) {
+  unforeseen_ *= kRecent;
+  variance_ *= kRecent;
+  const std::uint32_t tested = std::min(outcome.accepted + 1, asked_);
+  for (std::uint32_t i = 0; i < tested; ++i) {
+    const double p = predicted_[i];
+    unforeseen_ += (i < outcome.accepted ? 1.0 : 0.0) - p;
+    variance_ += p * (1.0 - p);
+  }
+  if (unforeseen_ * unforeseen_ <= kSurprise * kSurprise * std::max(variance_, 1.0)) {
+    return false;
+  }
+  unforeseen_ = variance_ = 0.0;
+  return true;
+}
+
 void GelatoPolicy::end_round(const RoundOutcome& outcome) {
   const Joules metered = usable(outcome.energy);
   const Joules energy = metered > Joules() ? metered : modelled(outcome);
@@ -266,6 +286,14 @@ void GelatoPolicy::end_round(const RoundOutcome& outcome) {
   if (choice_.way != Way::kBurst && outcome.drafted > 0) {
     planner_.observe(std::span(predicted_).first(asked_), curve_);
     curve_.learn(outcome.drafted, outcome.accepted);
+    if (surprised(outcome)) {
+      curve_ = SurvivalCurve();
+      curve_.learn(outcome.drafted, outcome.accepted);
+      predictor_.doubt();
+      if (planned_) {
+        planner_.forget_drafts(curve_);
+      }
+    }
     if (options_.online) {
       predictor_.learn(outcome.accepted);
       why_.reliability = predictor_.reliability();

@@ -428,6 +428,13 @@ void RoundPlanner::observe(std::span<const float> draft, const SurvivalCurve& cu
   }
 }
 
+void RoundPlanner::forget_drafts(const SurvivalCurve& curve) {
+  memory_.keep(0);
+  observed_ = 0;
+  accepted_ = {};
+  start_anew(curve);
+}
+
 void RoundPlanner::learn(Way way, const RoundForecast& forecast, const RoundForecast& turned_out) {
   const auto i = static_cast<std::size_t>(way);
   time_[i].add(forecast.time.value(), turned_out.time.value(), kMemory);

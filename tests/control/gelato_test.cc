@@ -271,6 +271,22 @@ TEST(Gelato, SettlesWithinThirtyRoundsOfASuddenChange) {
   }
 }
 
+// Rows that look as before and are accepted half as often: only the verdicts tell.
+TEST(Gelato, NoticesThatDraftsHaveBecomeWorse) {
+  const CostEstimate cost = setting(30, 40, 5);
+  for (const std::uint32_t in_flight : {1U, 16U}) {
+    const auto policy = make("gelato");
+    Timeline timeline(*policy, even_text(0.9, 100000, 5), cost, in_flight);
+    timeline.play(400);
+    timeline.set_text(even_text(0.4, 100000, 6));
+    timeline.play(30);
+    const auto alone = make("edge-only");
+    const double target =
+        Timeline(*alone, {testing::Place{}}, cost, 1).play(10).tokens_per_second();
+    EXPECT_GT(timeline.play(200).tokens_per_second(), 0.95 * target) << in_flight;
+  }
+}
+
 TEST(Gelato, ExplainsItself) {
   const auto text = uneven_text(0.6, 0.35, 100000, 1);
   const auto policy = make("gelato:joules=0.055,flight=1");

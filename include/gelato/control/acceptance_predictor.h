@@ -57,6 +57,8 @@ class AcceptancePredictor {
   // the row for learn(). `depth` is 0 for the first token of a draft.
   double predict(const spec::RowStats& row, std::uint32_t depth);
 
+  // What was learned may not hold any more: the belief becomes as wide as the prior's.
+  void doubt();
   // The verdict on the draft: the first `accepted` tokens stood, the next one, if it was drafted,
   // was rejected, later ones were never tested.
   void learn(std::uint32_t accepted);

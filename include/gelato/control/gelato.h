@@ -64,6 +64,7 @@ class GelatoPolicy final : public Policy {
                                   std::uint32_t verified) const;
   [[nodiscard]] Joules modelled(const RoundOutcome& outcome) const;
   void learn(const RoundOutcome& outcome, Joules energy);
+  [[nodiscard]] bool surprised(const RoundOutcome& outcome);
   void count_stop(const RoundOutcome& outcome);
   void trace(std::uint64_t round);
 
@@ -76,6 +77,9 @@ class GelatoPolicy final : public Policy {
   Why why_;
 
   double throughput_ = 0.0;  // tokens per second, of the last plan
+  // Recent verdicts against their predictions, with forgetting.
+  double unforeseen_ = 0.0;  // accepted tokens beyond the expected number
+  double variance_ = 0.0;    // of that, if the predictions are right
   std::uint32_t lost_ = 0;   // rounds without an answer, in a row
   std::uint32_t alone_ = 0;  // rounds written alone, in a row
 

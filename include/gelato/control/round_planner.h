@@ -72,6 +72,8 @@ class RoundPlanner {
 
   // A round drafted tokens that were predicted to be accepted so.
   void observe(std::span<const float> draft, const SurvivalCurve& curve);
+  // Forgets all drafts, and how lucky they were: they are not what comes next.
+  void forget_drafts(const SurvivalCurve& curve);
   // A round of this way was forecast so, knowing its verdict, and turned out so.
   void learn(Way way, const RoundForecast& forecast, const RoundForecast& turned_out);
 
