@@ -246,7 +246,7 @@ void add_budgets(const Scenario& scenario, const std::vector<CellRows>& cells, s
     }
     ++budgeted;
     const bool feasible = std::any_of(cell.rows.begin(), cell.rows.end(), [&](const Row* row) {
-      return budget_error(cell.cell->setting, *row) <= 0.0;
+      return !sim::is_oracle(row->policy) && budget_error(cell.cell->setting, *row) <= 0.0;
     });
     if (feasible) {
       worst = std::max(worst, *budget_error(cell.cell->setting, *row_of(cell, entry)));
