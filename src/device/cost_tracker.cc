@@ -48,12 +48,14 @@ control::CostEstimate CostTracker::estimate() const {
   return cost;
 }
 
-void RemoteCosts::add(std::uint32_t drafted, const link::RoundSample& round) {
+void RemoteCosts::add(std::uint32_t drafted, std::uint32_t sessions,
+                      const link::RoundSample& round) {
   if (!link_.add(round)) {
     return;  // a clock or an edge that cannot be believed
   }
   payload_.add(drafted, round.up.value());
   verify_.add(drafted, round.service.value());
+  sharers_.add(0.0, sessions);
 }
 
 void RemoteCosts::estimate(control::CostEstimate& cost) const {
@@ -68,6 +70,7 @@ void RemoteCosts::estimate(control::CostEstimate& cost) const {
   cost.uplink_bits_per_round = Bits(payload_.base());
   cost.verify_base = Seconds(verify_.base()) + link.queue.value;
   cost.verify_token = Seconds(verify_.slope());
+  cost.sharers = std::max(1.0, sharers_.base());
 }
 
 }  // namespace gelato::device

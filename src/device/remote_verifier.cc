@@ -166,12 +166,13 @@ void RemoteVerifier::account(std::uint32_t drafted, Seconds sent, const Traffic&
   stats_.queued += timing.queue;
   if (steady) {
     const Traffic now = transport_->traffic();
-    costs_.add(drafted, {.up = bytes(static_cast<double>(now.up_bytes - before.up_bytes)),
-                         .down = bytes(static_cast<double>(now.down_bytes - before.down_bytes)),
-                         .sent = sent,
-                         .received = clock_->now(),
-                         .queue = timing.queue,
-                         .service = timing.verify});
+    costs_.add(drafted, timing.sessions,
+               {.up = bytes(static_cast<double>(now.up_bytes - before.up_bytes)),
+                .down = bytes(static_cast<double>(now.down_bytes - before.down_bytes)),
+                .sent = sent,
+                .received = clock_->now(),
+                .queue = timing.queue,
+                .service = timing.verify});
   }
 }
 

@@ -46,10 +46,11 @@ class CostTracker {
 // What rounds with a target behind a link have cost so far.
 class RemoteCosts {
  public:
-  // One answered request: `drafted` tokens went up in `round.up` bits.
-  void add(std::uint32_t drafted, const link::RoundSample& round);
-  // Fills in the network fields, and verify_base and verify_token: the pass as the edge timed it,
-  // with the usual wait for it.
+  // One answered request: `drafted` tokens went up in `round.up` bits, and `sessions` shared the
+  // pass.
+  void add(std::uint32_t drafted, std::uint32_t sessions, const link::RoundSample& round);
+  // Fills in the network fields, verify_base and verify_token (the pass as the edge timed it, with
+  // the usual wait for it), and sharers.
   void estimate(control::CostEstimate& cost) const;
 
   [[nodiscard]] link::LinkEstimate link() const { return link_.estimate(); }
@@ -58,6 +59,7 @@ class RemoteCosts {
   link::LinkEstimator link_;
   LineFit payload_;  // bits up; x: draft tokens
   LineFit verify_;   // x: draft tokens
+  LineFit sharers_;  // x: always 0; the mean
 };
 
 }  // namespace gelato::device
