@@ -52,10 +52,12 @@ else
 fi
 { by_age | grep -Fxf "$work/wanted" || true; cat "$work/wanted"; } | awk '!seen[$0]++' >"$work/order"
 
-# The compile commands, and the headers that the build generates; nothing is compiled.
+# The compile commands, and the headers that the build generates, which belong to modules; nothing is
+# compiled. (Some tests come after the program that they start.)
 cmake --preset tidy >/dev/null
 ninja -C build/tidy -t targets all |
-  sed -n 's/^\(cmake_object_order_depends_target_[^:]*\):.*/\1/p' | xargs ninja -C build/tidy >/dev/null
+  sed -n 's/^\(cmake_object_order_depends_target_[^:]*\):.*/\1/p' |
+  grep -vE '_(test|fuzz|bench)$' | xargs ninja -C build/tidy >/dev/null
 
 export TIDY_WORK=$work TIDY_DEADLINE=$(($(date +%s) + ${budget:-1000000}))
 one() { # FILE: one line in the list that it belongs to, and clang-tidy's words if it complains
