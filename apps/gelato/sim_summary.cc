@@ -177,6 +177,7 @@ std::optional<std::size_t> find_entry(const Scenario& scenario, Fits fits) {
 report::Summary gains_of(const Scenario& scenario, const std::vector<CellRows>& cells,
                          std::size_t entry) {
   std::vector<double> gains;
+  gains.reserve(cells.size());
   for (const CellRows& cell : cells) {
     gains.push_back(gain(scenario, cell, *row_of(cell, entry)));
   }
@@ -185,6 +186,7 @@ report::Summary gains_of(const Scenario& scenario, const std::vector<CellRows>& 
 
 report::Summary savings(const Scenario& scenario, const std::vector<CellRows>& cells) {
   std::vector<double> out;
+  out.reserve(cells.size());
   for (const CellRows& cell : cells) {
     out.push_back(saving(scenario, cell));
   }

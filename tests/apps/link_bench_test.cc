@@ -93,7 +93,7 @@ LinkPrediction prediction() {
   trace->depth = 4;
   trace->prompts = {{.id = "1", .set = "1", .prompt_tokens = 2, .first = 0, .positions = 6}};
   trace->target_tokens.assign(6, 1);
-  trace->tokens.assign(6 * 4, {.top1 = 1.0F, .margin = 1.0F, .top_p = 1, .match = 1});
+  trace->tokens.assign(24, {.top1 = 1.0F, .margin = 1.0F, .top_p = 1, .match = 1});
   LinkPrediction out;
   out.trace = std::move(trace);
   out.profile.draft_token = milliseconds(10);

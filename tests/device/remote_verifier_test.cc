@@ -15,7 +15,6 @@ namespace gelato::device {
 namespace {
 
 using proto::WireMode;
-using ::testing::Contains;
 using ::testing::Each;
 using ::testing::HasSubstr;
 using toy::ToyModel;
