@@ -241,8 +241,9 @@ class Builder {
                                              shown(entry.policy), kMaxCandidates));
       }
       // From the back, so that candidates keep the order in which they are written.
-      for (auto choice = choices->rbegin(); choice != choices->rend(); ++choice) {
-        open.push_back(text.substr(0, left) + *choice + text.substr(right + 1));
+      std::reverse(choices->begin(), choices->end());
+      for (const std::string& choice : *choices) {
+        open.push_back(text.substr(0, left) + choice + text.substr(right + 1));
       }
     }
     return done;

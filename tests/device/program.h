@@ -35,6 +35,7 @@ class Program {
     const Descriptor write_end(pipe[1]);
     arguments.insert(arguments.begin(), GELATO_PROGRAM);
     std::vector<char*> pointers;
+    pointers.reserve(arguments.size() + 1);
     for (std::string& argument : arguments) {
       pointers.push_back(argument.data());
     }
