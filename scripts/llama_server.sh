@@ -20,7 +20,7 @@ cmake -DUI_SOURCE_DIR="$PWD/$source/tools/ui" -DUI_BINARY_DIR="$PWD/$objects" \
 # cpp-httplib is in libllama-common.so, which was built with LLAMA_SUBPROCESS: that decides the layout
 # of its classes.
 export OBJECTS=$objects
-export FLAGS="-std=c++17 -O2 -DNDEBUG -DLLAMA_SUBPROCESS -w -I$objects -I$source/common
+export FLAGS="-O2 -DNDEBUG -DLLAMA_SUBPROCESS -w -I$objects -I$source/common
   -I$source/include -I$source/ggml/include -I$source/vendor -I$source/tools/mtmd -I$source/vendor/hash -I$source"
 # shellcheck disable=SC2016 # the shell of each job expands them
 printf '%s\n' "$objects/ui.cpp" "$source"/tools/server/*.cpp "$source"/tools/mtmd/models/*.cpp \
@@ -30,7 +30,10 @@ printf '%s\n' "$objects/ui.cpp" "$source"/tools/server/*.cpp "$source"/tools/mtm
     object=$OBJECTS/$(basename "$1").o
     [ "$object" -nt "$1" ] && exit
     echo "llama-server: $(basename "$1")"
-    g++ -x c++ $FLAGS -c "$1" -o "$object.tmp"
+    case $1 in
+      */sha1.c | *.cpp) g++ -x c++ -std=c++17 $FLAGS -c "$1" -o "$object.tmp" ;; # sha1.c has a namespace
+      *) gcc $FLAGS -c "$1" -o "$object.tmp" ;;
+    esac
     mv "$object.tmp" "$object"' compile {}
 
 # shellcheck disable=SC2016 # the loader expands $ORIGIN

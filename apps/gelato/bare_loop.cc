@@ -72,6 +72,7 @@ Result<BareRate> BareLoop::play(const LoadResult& load, std::uint32_t prompt, st
   const engine::ContextOptions& options = context_->options();
   const std::vector<spec::Token> tokens(
       std::max<std::size_t>(std::size_t{prompt} + text, options.batch_tokens), 1);
+  const auto text_of = [&](std::size_t length) { return std::span(tokens).first(length); };
   std::vector<std::uint32_t> sequences;  // of devices that had rounds
   for (std::uint32_t i = 0; i < load.answers.size(); ++i) {
     if (load.answers[i].empty()) {
@@ -81,9 +82,8 @@ Result<BareRate> BareLoop::play(const LoadResult& load, std::uint32_t prompt, st
     if (auto ok = context_->truncate(i, 0); !ok) {
       return fail(ok.error());
     }
-    engine::Sequence sequence(*context_, i);
     const std::size_t written = std::size_t{text} * i / load.answers.size();
-    if (auto ok = sequence.append({tokens.data(), prompt + written}, 0); !ok) {
+    if (auto ok = engine::Sequence(*context_, i).append(text_of(prompt + written), 0); !ok) {
       return fail(ok.error());
     }
   }
@@ -121,9 +121,14 @@ Result<BareRate> BareLoop::play(const LoadResult& load, std::uint32_t prompt, st
           context_->length(append.sequence) - static_cast<std::uint32_t>(append.tokens.size());
       const std::uint32_t after = before + answer.accepted + 1;
       committed += answer.accepted + 1;
-      if (auto ok = context_->truncate(append.sequence, after < prompt + text ? after : prompt);
-          !ok) {
+      const bool ends = after >= prompt + text;
+      if (auto ok = context_->truncate(append.sequence, ends ? 0 : after); !ok) {
         return fail(ok.error());
+      }
+      if (ends) {
+        if (auto ok = engine::Sequence(*context_, append.sequence).append(text_of(prompt), 0); !ok) {
+          return fail(ok.error());
+        }
       }
     }
   }

@@ -26,9 +26,9 @@ class BareLoop {
   // Plays the rounds of `load` for `window`: passes over as many sessions at a time as its passes
   // had, each round as many tokens and rows as it had, each sequence cut back to what was accepted.
   // With `full`, every pass takes every session. Sequences are as long as `prompt` and a part of
-  // `text` tokens, evenly spread over the sessions, as texts under way are, and start again from
-  // `prompt` when they have grown by all of `text`. Which tokens they are makes no difference to
-  // the time. Errors: those of Context.
+  // `text` tokens, evenly spread over the sessions, as texts under way are. One that has grown by
+  // all of `text` starts again by reading `prompt` in a pass of its own, as a new session's prompt
+  // is read. Which tokens they are makes no difference to the time. Errors: those of Context.
   Result<BareRate> play(const LoadResult& load, std::uint32_t prompt, std::uint32_t text,
                         Seconds window, bool full);
 
