@@ -126,7 +126,8 @@ Result<BareRate> BareLoop::play(const LoadResult& load, std::uint32_t prompt, st
         return fail(ok.error());
       }
       if (ends) {
-        if (auto ok = engine::Sequence(*context_, append.sequence).append(text_of(prompt), 0); !ok) {
+        if (auto ok = engine::Sequence(*context_, append.sequence).append(text_of(prompt), 0);
+            !ok) {
           return fail(ok.error());
         }
       }

@@ -1,6 +1,8 @@
-// A transport that remembers when each draft was answered, and what the edge said about it.
+// A transport that remembers when each draft was answered, and what the edge said about it. A token
+// that the edge writes in a burst is an answer to an empty draft.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -36,6 +38,10 @@ class MeasuredTransport final : public device::EdgeTransport {
   [[nodiscard]] const std::vector<AnsweredDraft>& answers() const { return answers_; }
 
  private:
+  // `passes` equal answers share the times.
+  void add(const proto::Timing& timing, std::size_t passes, std::uint32_t drafted,
+           std::uint32_t accepted);
+
   device::EdgeTransport* inner_;
   const Clock* clock_;
   Seconds sent_;

@@ -76,6 +76,10 @@ bool BatchRunner::verify(std::span<SessionRecord* const> waiting, std::vector<Fa
   if (size_ == 0) {
     return false;
   }
+  // A processor fetches a text's cells ahead if they are evenly spread, so texts always come in the
+  // same order.
+  std::sort(batch_.begin(), batch_.begin() + std::ptrdiff_t(size_),
+            [](const Entry& a, const Entry& b) { return a.record->slot < b.record->slot; });
   appends_.clear();
   for (std::size_t i = 0; i < size_; ++i) {
     const auto rows = static_cast<std::uint32_t>(batch_[i].input.size());
