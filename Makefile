@@ -23,7 +23,8 @@ setup-dev: ## the same, with the tools that the checks below need (clang)
 build: setup ## build the release preset: build/release/bin/gelato
 	@scripts/build.sh release
 
-demo: build ## generate with the bundled models, target alone and speculative, and compare
+demo: setup ## generate with the bundled models, target alone and speculative, and compare
+	@scripts/build.sh release gelato
 	@$(GELATO) demo
 
 test: build ## run every test

@@ -23,7 +23,7 @@ std::unique_ptr<Policy> make_dssd(std::span<const double> values) {
 }
 
 std::unique_ptr<Policy> make_edge_only(std::span<const double> values) {
-  return fixed(kEdgeOnly, values, {.mode = RoundMode::kTargetOnly, .burst = kMaxDraftLength});
+  return fixed(kEdgeOnly, values, {.mode = RoundMode::kTargetOnly, .burst = kMaxBurst});
 }
 
 std::unique_ptr<Policy> make_device_only(std::span<const double> values) {

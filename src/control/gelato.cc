@@ -130,12 +130,12 @@ RoundPlan GelatoPolicy::begin_round(const RoundContext& context) {
   }
   trace(context.round);
   bound_ = choice_.way == Way::kBurst ? 0 : std::min(options_.max_draft, context.max_draft);
-  choice_.length =
-      choice_.way == Way::kBurst ? std::min(choice_.length, context.max_draft + 1) : bound_;
   RoundPlan plan{.max_draft = bound_};
   if (choice_.way == Way::kBurst) {
     plan.mode = RoundMode::kTargetOnly;
     plan.burst = std::max(choice_.length, 1U);
+  } else {
+    choice_.length = bound_;
   }
   plan.chunk = choice_.line.chunk;
   plan.window = choice_.line.window;
@@ -230,7 +230,8 @@ void GelatoPolicy::learn(const RoundOutcome& outcome, Joules energy) {
   RoundForecast turned_out{.tokens = 1.0, .time = usable(outcome.elapsed), .energy = energy};
   if (choice_.way == Way::kBurst) {
     // The text may end within a burst, and a loop in one process gives one token at a time.
-    forecast.time = forecast_burst(cost_, std::clamp(outcome.committed, 1U, kMaxDraftLength)).time;
+    forecast.time = forecast_burst(cost_, std::clamp(outcome.committed, 1U, kMaxBurst)).time;
+    planner_.wrote(outcome.committed);
   } else {
     const Pipeline& line = choice_.line;
     const Pipeline own = line.chunk > 0 ? lay_pipeline(cost_, line.chunk, line.window) : line;
@@ -269,7 +270,7 @@ void GelatoPolicy::end_round(const RoundOutcome& outcome) {
   const Joules metered = usable(outcome.energy);
   const Joules energy = metered > Joules() ? metered : modelled(outcome);
   if (options_.budget.limited() && !why_.infeasible) {
-    const double committed = std::min(outcome.committed, kMaxDraftLength + 1);
+    const double committed = std::min(outcome.committed, kMaxBurst);
     energy_.spend(energy, options_.budget.allowance(committed, usable(outcome.elapsed)),
                   outcome.elapsed);
   }

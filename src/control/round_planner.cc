@@ -40,14 +40,18 @@ constexpr std::uint32_t kUsualDraft = 4;
 // Nothing but drafts in the first rounds, unless even this acceptance would not make them pay.
 constexpr std::uint32_t kFirstRounds = 8;
 constexpr double kHope = 0.93;
-// While the target writes, nothing is learned about drafts. After this many bursts a few are tried,
-// then after twice as many, until tries cost these shares of time or joules, or the last number is
-// reached. Only a couple at a time while they are expected to earn less than so much of what the
-// target does.
+// While the target writes, nothing is learned about drafts. After this many stretches of kStretch
+// tokens a few are tried, then after twice as many, until tries cost these shares of time or
+// joules, or the last number is reached. Only a couple at a time while they are expected to earn
+// less than so much of what the target does.
+constexpr std::uint32_t kStretch = 64;
 constexpr std::uint32_t kFirstTry = 2;
 constexpr std::uint32_t kLastTry = 256;
 constexpr double kTryShare = 0.005;
 constexpr double kTryEnergy = 0.02;  // the same of the joules
+// Stretches up to the next try are one burst, so that they share a round trip; not more than keep
+// it at this share of the time, because a burst is not left when a cost changes.
+constexpr double kTripShare = 0.01;
 constexpr double kNear = 0.75;
 constexpr std::uint32_t kTries = 6;
 constexpr std::uint32_t kFarTries = 2;
@@ -272,8 +276,11 @@ void RoundPlanner::weigh_all() {
   }
   rule_out(Way::kBurst);
   // Long bursts share one round trip; a budget per round may want short ones.
-  for (std::uint32_t count = kMaxDraftLength; limits_.modes && count > 0; count /= 4) {
-    weigh_burst(count);
+  if (limits_.modes) {
+    weigh_burst(longest_burst());
+    for (std::uint32_t count = kStretch; count > 0; count /= 4) {
+      weigh_burst(count);
+    }
   }
   rule_out(Way::kAlone);
 }
@@ -291,8 +298,8 @@ const RoundChoice& RoundPlanner::choose(const CostEstimate& cost, const Survival
   }
   weigh_all();
   const Way way = settle();
-  if (way == Way::kBurst && in_way_ == wait_) {
-    cut_burst();
+  if (way == Way::kBurst) {
+    fit_burst();
   }
   return of(way);
 }
@@ -334,15 +341,29 @@ double RoundPlanner::demand(const EnergyBudget& budget) const {
                    share(rounds, budget.per_round.value())});
 }
 
-// The drafts that are tried next are to begin anywhere in the text: bursts of one length would all
-// end at its beginning or its end, where drafts are not what they are elsewhere. A Weyl sequence is
-// as even as chance, and the same in every run.
-void RoundPlanner::cut_burst() {
-  constexpr double kGolden = 0.6180339887498949;
-  const double place = std::fmod(rounds_ * kGolden, 1.0);
-  RoundChoice& burst = of(Way::kBurst);
-  burst.length = 1 + static_cast<std::uint32_t>(place * burst.length);
+std::uint32_t RoundPlanner::longest_burst() const {
+  const Seconds pass = verify_time(cost_, 0);
+  const double tokens = pass > Seconds() ? cost_.round_trip / (kTripShare * pass) : 0.0;
+  return static_cast<std::uint32_t>(std::clamp<double>(tokens, kStretch, kMaxBurst));
 }
+
+// Not beyond the next try. The drafts of that are to begin anywhere in the text: bursts of one
+// length would all end at its beginning or its end, where drafts are not what they are elsewhere. A
+// Weyl sequence is as even as chance, and the same in every run.
+void RoundPlanner::fit_burst() {
+  constexpr double kGolden = 0.6180339887498949;
+  RoundChoice& burst = of(Way::kBurst);
+  const std::uint32_t stretches =
+      std::min(std::max(burst.length / kStretch, 1U), wait_ - in_way_ + 1);
+  burst.length = std::min(burst.length, stretches * kStretch);
+  if (in_way_ + stretches > wait_) {
+    const double place = std::fmod(rounds_ * kGolden, 1.0);
+    const std::uint32_t last = std::min(burst.length, kStretch);
+    burst.length -= last - 1 - static_cast<std::uint32_t>(place * last);
+  }
+}
+
+void RoundPlanner::wrote(std::uint32_t tokens) { in_way_ += (std::max(tokens, 1U) - 1) / kStretch; }
 
 // Whether even nearly perfect drafts would be worse than letting the target write.
 bool RoundPlanner::hopeless() const {
@@ -358,15 +379,17 @@ bool RoundPlanner::hopeless() const {
          prices_.merit(choices_[static_cast<std::size_t>(Way::kBurst)].round);
 }
 
-// Bursts between tries that keep the cost of the tries, and of the burst that is cut short for
+// Stretches between tries that keep the cost of the tries, and of the burst that is cut short for
 // them, at its share of the time.
 std::uint32_t RoundPlanner::longest_wait(const RoundForecast& draft, std::uint32_t tries,
                                          double worth) const {
-  const RoundForecast& burst = choices_[static_cast<std::size_t>(Way::kBurst)].round;
+  const RoundChoice& burst = choices_[static_cast<std::size_t>(Way::kBurst)];
+  const double stretch = std::min(1.0, static_cast<double>(kStretch) / burst.length);
   const Seconds time = tries * std::clamp(1.0 - worth, 0.0, 1.0) * draft.time + cost_.round_trip;
   const Joules energy = tries * draft.energy;
-  const double wait = std::max(time / (kTryShare * burst.time),
-                               energy / std::max(kTryEnergy * burst.energy, Joules(1e-12)));
+  const double wait =
+      std::max(time / (kTryShare * stretch * burst.round.time),
+               energy / std::max(kTryEnergy * stretch * burst.round.energy, Joules(1e-12)));
   return static_cast<std::uint32_t>(std::clamp<double>(wait, kFirstTry, kLastTry));
 }
 

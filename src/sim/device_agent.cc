@@ -89,7 +89,7 @@ void DeviceAgent::begin_round(Seconds now) {
   unsent_ = {};
   unread_ = 0;
   if (foresight_ != nullptr) {
-    foresight_->accepted = text_.foresee(control::kMaxDraftLength);
+    foresight_->text = &text_;
   }
   const std::uint32_t depth = setting_->trace->depth;
   const std::uint32_t longest =

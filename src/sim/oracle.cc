@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <optional>
+#include <limits>
 #include <vector>
 
 #include "gelato/control/round_estimate.h"
+#include "text_cursor.h"
 
 namespace gelato::sim {
 namespace {
@@ -68,50 +69,139 @@ Forecast pipeline(const CostEstimate& cost, std::uint32_t length, std::uint32_t 
   return {length + 1.0, time, round_energy(cost, length, sending, time)};
 }
 
+// Knows every verdict of the text and takes the rounds of the greatest worth: sum of tokens less
+// time and energy at their prices, by dynamic programming from the end of the text.
 class Clairvoyant final : public control::Policy {
  public:
   Clairvoyant(const Prices& prices, const Budget& budget, const Foresight& foresight)
       : prices_(prices), budget_(budget), foresight_(&foresight) {}
 
   control::RoundPlan begin_round(const control::RoundContext& context) override {
+    const TextCursor& text = *foresight_->text;
     const CostEstimate cost = control::usable(context.cost);
-    const std::uint32_t longest = std::min(foresight_->accepted, context.max_draft);
-    best_.reset();
-    for (std::uint32_t length = 0; length <= longest; ++length) {
-      consider(whole_draft(cost, length), {.max_draft = length});
+    const bool priced = price(cost, context.max_in_flight > 1);
+    const bool known = at_ < places_.size() && left_ - at_ == text.left() &&
+                       (places_.size() == left_ || 2 * at_ < places_.size());
+    if (priced || !known) {
+      plan_text(text);
     }
-    for (std::uint32_t length = 1; length <= control::kMaxDraftLength; ++length) {
-      consider(burst(cost, length), {.mode = control::RoundMode::kTargetOnly, .burst = length});
-    }
-    for (const std::uint32_t chunk : kChunks) {
-      if (context.max_in_flight > 1 && chunk < longest) {
-        consider(pipeline(cost, longest, chunk),
-                 {.max_draft = longest, .chunk = chunk, .window = control::kMaxDraftLength});
+    const Place& place = places_[at_];
+    if (place.burst) {
+      std::uint32_t count = 1;
+      while (count < control::kMaxBurst && at_ + count < places_.size() &&
+             places_[at_ + count].burst_goes_on) {
+        ++count;
       }
+      return {.mode = control::RoundMode::kTargetOnly, .burst = count};
     }
-    return plan_;
+    return {.max_draft = place.length,
+            .chunk = place.chunk,
+            .window = place.chunk > 0 ? control::kMaxDraftLength : 0};
   }
   [[nodiscard]] bool keep_drafting(const control::DraftState&) override { return true; }
-  void end_round(const control::RoundOutcome&) override {}
+  void end_round(const control::RoundOutcome& outcome) override { at_ += outcome.committed; }
   [[nodiscard]] std::string name() const override { return std::string(kOracle); }
 
  private:
-  void consider(const Forecast& round, const control::RoundPlan& plan) {
-    const auto tokens = static_cast<std::uint64_t>(round.tokens);
-    const Joules allowed = budget_.given() ? budget_.allowance(1, tokens, round.time) : Joules();
-    const double worth = round.tokens - prices_.throughput * round.time.value() -
-                         prices_.energy * (round.energy - allowed).value();
-    if (!best_ || worth > *best_) {
-      best_ = worth;
-      plan_ = plan;
+  // Farther than that the text has no bearing on what is best here.
+  static constexpr std::uint32_t kHorizon = 512;
+  // What is best at a place of the text, and its worth.
+  struct Place {
+    double worth = 0.0;
+    double burst_worth = 0.0;  // while a burst is under way
+    std::uint32_t length = 0;
+    std::uint32_t chunk = 0;
+    bool burst = false;
+    bool burst_goes_on = false;  // a burst that comes by writes the token here too
+  };
+  struct Option {
+    double worth = 0.0;  // of all its tokens
+    std::uint32_t chunk = 0;
+  };
+
+  [[nodiscard]] double worth(double tokens, Seconds time, Joules energy, double rounds) const {
+    const Joules allowed = budget_.given() ? budget_.allowance(1, 0, {}) * rounds +
+                                                 budget_.allowance(0, 1, {}) * tokens +
+                                                 budget_.allowance(0, 0, time)
+                                           : Joules();
+    return tokens - prices_.throughput * time.value() - prices_.energy * (energy - allowed).value();
+  }
+  [[nodiscard]] double worth(const Forecast& round) const {
+    return worth(round.tokens, round.time, round.energy, 1.0);
+  }
+
+  // The worth of every draft at this cost. False if the cost has hardly changed.
+  bool price(const CostEstimate& cost, bool pipelines) {
+    constexpr double kAlike = 0.01;
+    const Seconds round = whole_draft(cost, 4).time;
+    if (std::abs((round - priced_round_) / round) < kAlike) {
+      return false;
+    }
+    priced_round_ = round;
+    const Forecast one = burst(cost, 1);
+    const Forecast two = burst(cost, 2);
+    burst_token_ = worth(1.0, two.time - one.time, two.energy - one.energy, 0.0);
+    burst_start_ = worth(one) - burst_token_;
+    for (std::uint32_t length = 0; length < drafts_.size(); ++length) {
+      drafts_[length] = {.worth = worth(whole_draft(cost, length)), .chunk = 0};
+      for (const std::uint32_t chunk : kChunks) {
+        const double value = pipelines && chunk < length ? worth(pipeline(cost, length, chunk))
+                                                         : -std::numeric_limits<double>::infinity();
+        if (value > drafts_[length].worth) {
+          drafts_[length] = {.worth = value, .chunk = chunk};
+        }
+      }
+    }
+    return true;
+  }
+
+  void plan_text(const TextCursor& text) {
+    at_ = 0;
+    left_ = text.left();
+    places_.assign(std::min(left_, kHorizon), {});
+    const auto size = static_cast<std::uint32_t>(places_.size());
+    const auto beyond = [&](std::uint32_t i) { return i < size ? places_[i].worth : 0.0; };
+    std::uint32_t accepted = 0;
+    for (std::uint32_t i = size; i-- > 0;) {
+      Place& here = places_[i];
+      accepted = text.agrees(i) ? accepted + 1 : 0;
+      const bool goes_on = i + 1 < size && places_[i + 1].burst_worth > places_[i + 1].worth;
+      if (i + 1 < size) {
+        places_[i + 1].burst_goes_on = goes_on;
+      }
+      here.burst_worth = burst_token_ + (goes_on ? places_[i + 1].burst_worth : beyond(i + 1));
+      here.worth = here.burst_worth + burst_start_;
+      here.burst = true;
+      const std::uint32_t room = text.ends_itself() ? left_ - i : left_ - i - 1;
+      const std::uint32_t longest = std::min({accepted, room, control::kMaxDraftLength});
+      for (std::uint32_t length = 0; length <= longest; ++length) {
+        const bool whole = length <= text.depth();
+        if (!whole && drafts_[length].chunk == 0) {
+          continue;  // longer than one message may be
+        }
+        // The last token of a text that ends itself brings no other.
+        const double missing = length + 1 > left_ - i ? 1.0 : 0.0;
+        const double value = drafts_[length].worth - missing + beyond(i + length + 1);
+        if (value > here.worth) {
+          here.worth = value;
+          here.burst = false;
+          here.length = length;
+          here.chunk = drafts_[length].chunk;
+        }
+      }
     }
   }
 
   Prices prices_;
   Budget budget_;
   const Foresight* foresight_;
-  control::RoundPlan plan_;
-  std::optional<double> best_;
+  Seconds priced_round_;
+  double burst_token_ = 0.0;
+  double burst_start_ = 0.0;
+  std::array<Option, control::kMaxDraftLength + 1> drafts_{};
+  std::vector<Place> places_;  // of the text, from where it was planned
+  std::uint32_t at_ = 0;
+  std::uint32_t left_ = 0;  // of the text, from there
 };
 
 Joules spent(const Setting& setting, const DeviceTotals& total) {

@@ -48,15 +48,11 @@ class TextCursor {
     }
   }
 
-  // How many drafted tokens would be accepted, up to `most`: along the target's text the first row
-  // of every position is the draft model's own next row.
-  [[nodiscard]] std::uint32_t foresee(std::uint32_t most) const {
-    std::uint32_t count = 0;
-    while (count < most && count < left() && row(count, 0).match != 0) {
-      ++count;
-    }
-    return count;
-  }
+  // Whether the target would accept the first drafted token `ahead` tokens further on. Along its own
+  // text a draft is accepted as far as this holds from place to place.
+  [[nodiscard]] bool agrees(std::uint32_t ahead) const { return row(ahead, 0).match != 0; }
+  // Tokens that a draft in one message can have.
+  [[nodiscard]] std::uint32_t depth() const { return trace_->depth; }
 
   void advance(std::uint32_t tokens) {
     done_ += tokens;

@@ -24,7 +24,7 @@ inline std::string illegal_plan(const RoundPlan& plan) {
   if (plan.mode == RoundMode::kTargetOnly && plan.max_draft != 0) {
     return "a round of the target alone asks for a draft";
   }
-  if (plan.burst == 0 || plan.burst > kMaxDraftLength) {
+  if (plan.burst == 0 || plan.burst > kMaxBurst) {
     return fmt::format("a burst of {} tokens", plan.burst);
   }
   return "";

@@ -15,7 +15,7 @@ TEST(FixedPolicies, PlanWhatTheirNameSays) {
   EXPECT_EQ(plan_of("dssd:5").uplink, UplinkFormat::kDssd);
   EXPECT_EQ(plan_of("edge-only").max_draft, 0U);
   EXPECT_EQ(plan_of("edge-only").mode, RoundMode::kTargetOnly);
-  EXPECT_EQ(plan_of("edge-only").burst, kMaxDraftLength);
+  EXPECT_EQ(plan_of("edge-only").burst, kMaxBurst);
   EXPECT_EQ(plan_of("device-only").max_draft, kMaxDraftLength);
   EXPECT_EQ(plan_of("device-only").mode, RoundMode::kDraftOnly);
 }

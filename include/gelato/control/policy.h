@@ -18,6 +18,8 @@ namespace gelato::control {
 // Longest draft any policy may ask for. 64 tokens at an acceptance rate of 0.95 survive with 4 %:
 // nothing longer has ever paid, and the edge sizes its batches by it.
 inline constexpr std::uint32_t kMaxDraftLength = 64;
+// Longest burst any policy asks for.
+inline constexpr std::uint32_t kMaxBurst = 1024;
 
 // What the next round is expected to cost, from measurement or from a profile. Fields nobody could
 // measure yet are zero.
@@ -72,7 +74,7 @@ struct RoundPlan {
   RoundMode mode = RoundMode::kSpeculate;
   UplinkFormat uplink = UplinkFormat::kSession;
   // Mode kTargetOnly: how many tokens are asked of the target in one answer, so that a round trip
-  // is paid once for all of them; 1..kMaxDraftLength. A loop that can only ask for one commits one.
+  // is paid once for all of them; 1..kMaxBurst. A loop that can only ask for one commits one.
   std::uint32_t burst = 1;
   // Pipelining. With chunk > 0 the loop sends the draft in chunks of this many tokens and goes on
   // drafting while they travel, on the assumption that all of them are accepted, until

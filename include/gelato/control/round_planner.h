@@ -77,6 +77,9 @@ class RoundPlanner {
   // A round of this way was forecast so, knowing its verdict, and turned out so.
   void learn(Way way, const RoundForecast& forecast, const RoundForecast& turned_out);
 
+  // The burst that was chosen brought so many tokens.
+  void wrote(std::uint32_t tokens);
+
   // The least joules per token that any way is expected to need.
   [[nodiscard]] Joules least_per_token() const;
   // Of what the strictest part of `budget` allows, the share that its thriftiest way needs; what is
@@ -105,7 +108,8 @@ class RoundPlanner {
   void rule_out(Way way);
   [[nodiscard]] RoundForecast corrected(Way way, const RoundForecast& raw) const;
   [[nodiscard]] bool hopeless() const;
-  void cut_burst();
+  [[nodiscard]] std::uint32_t longest_burst() const;
+  void fit_burst();
   [[nodiscard]] std::uint32_t longest_wait(const RoundForecast& draft, std::uint32_t tries,
                                            double worth) const;
   Way settle();
@@ -126,8 +130,8 @@ class RoundPlanner {
   Way way_ = Way::kDraft;
   std::uint32_t rounds_ = 0;    // all
   std::uint32_t observed_ = 0;  // drafts
-  std::uint32_t in_way_ = 0;    // since the way was taken
-  std::uint32_t wait_ = 0;      // bursts until a draft is tried again
+  std::uint32_t in_way_ = 0;    // rounds since the way was taken, or stretches of bursts
+  std::uint32_t wait_ = 0;      // stretches until a draft is tried again
   Joules least_burst_;          // of a round
 };
 

@@ -71,9 +71,11 @@ class RoundObserver {
   virtual void on_round(const RoundRecord& round) = 0;
 };
 
-// How many drafted tokens the round that begins would see accepted: only for the clairvoyant bound.
+class TextCursor;
+
+// The text of the round that begins, from where it stands: only for the clairvoyant bound.
 struct Foresight {
-  std::uint32_t accepted = 0;
+  const TextCursor* text = nullptr;  // valid in Policy::begin_round()
 };
 
 struct RunOptions {
