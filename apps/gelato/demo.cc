@@ -203,6 +203,42 @@ Result<std::string> check_link_text(const Stage& stage, const ComparisonPlan& pl
   return std::string();
 }
 
+// Bytes of the first text's first `tokens` tokens, as the target writes them alone.
+std::size_t expected_bytes(const Stage& stage, const Row& alone, std::uint32_t tokens) {
+  std::string text;
+  const auto& written = alone.texts.front().tokens;
+  for (std::size_t i = 0; i < std::min<std::size_t>(written.size(), tokens); ++i) {
+    stage.contenders.front()->session().target().append_piece(written[i], text);
+  }
+  return text.size();
+}
+
+// A bar for each row in turn, as its text grows. One that ends at once, or that is another text
+// than the target's, may jump at its end.
+class LinkProgress {
+ public:
+  LinkProgress(std::size_t text_bytes, const Clock& clock)
+      : text_bytes_(std::max<std::size_t>(text_bytes, 1)), clock_(&clock) {}
+
+  void show(const LinkStep& step) {
+    if (!bar_ || step.row != row_) {
+      row_ = step.row;
+      const report::Terminal terminal = report::terminal_of(STDERR_FILENO);
+      const int width = terminal.interactive ? 13 : 0;  // bars begin below each other
+      bar_ = std::make_unique<report::Progress>(
+          fmt::format("{:<{}} bytes", LinkComparison::policies()[row_], width), text_bytes_,
+          terminal, *clock_, [](std::string_view text) { Output(STDERR_FILENO).write(text); });
+    }
+    bar_->update(step.ended ? text_bytes_ : std::min(step.written, text_bytes_ - 1));
+  }
+
+ private:
+  std::size_t text_bytes_;
+  const Clock* clock_;
+  std::size_t row_ = 0;
+  std::unique_ptr<report::Progress> bar_;
+};
+
 // The same policies with the target at an edge behind a link.
 struct LinkPart {
   LinkPlan plan;
@@ -222,11 +258,8 @@ Result<LinkPart> measure_link(const Stage& stage, const DemoFlags& flags,
   if (!comparison) {
     return fail(comparison.error());
   }
-  std::uint64_t done = 0;
-  report::Progress progress("over the link", (*comparison)->steps(),
-                            report::terminal_of(STDERR_FILENO), clock,
-                            [](std::string_view text) { Output(STDERR_FILENO).write(text); });
-  auto rows = (*comparison)->measure([&](std::size_t) { progress.update(++done); });
+  LinkProgress progress(expected_bytes(stage, alone, part.plan.tokens), clock);
+  auto rows = (*comparison)->measure([&](const LinkStep& step) { progress.show(step); });
   if (!rows) {
     return fail(rows.error());
   }

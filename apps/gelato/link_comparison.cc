@@ -77,10 +77,6 @@ const std::vector<std::string>& LinkComparison::policies() {
   return all;
 }
 
-std::uint64_t LinkComparison::steps() const {
-  return std::uint64_t{plan_.repetitions} * plan_.prompts.size() * policies().size();
-}
-
 Result<std::unique_ptr<LinkComparison>> LinkComparison::create(LinkPlan plan, const Clock& clock) {
   std::unique_ptr<LinkComparison> comparison(new LinkComparison(std::move(plan), clock));
   if (auto ok = comparison->start(); !ok) {
@@ -115,7 +111,12 @@ Result<void> LinkComparison::start() {
 }
 
 Result<void> LinkComparison::add(LinkRow& row, const std::string& prompt, double& tokens,
-                                 double& seconds) {
+                                 double& seconds,
+                                 const std::function<void(std::size_t written)>& watch) {
+  // The result goes to the standard output, and so the text elsewhere.
+  const ProcessLimits limits{
+      .cancelled = interrupted,
+      .on_output = [&](const ProcessResult& so_far) { watch(so_far.err.size()); }};
   const auto ended = run_process({plan_.program.empty() ? "/proc/self/exe" : plan_.program,
                                   "device",
                                   "--edge",
@@ -141,7 +142,7 @@ Result<void> LinkComparison::add(LinkRow& row, const std::string& prompt, double
                                   "--quiet",
                                   "--json",
                                   "-"},
-                                 *clock_, {.cancelled = interrupted});
+                                 *clock_, limits);
   if (!ended) {
     return fail(ended.error());
   }
@@ -169,8 +170,7 @@ Result<void> LinkComparison::add(LinkRow& row, const std::string& prompt, double
   return {};
 }
 
-Result<std::vector<LinkRow>> LinkComparison::measure(
-    const std::function<void(std::size_t row)>& step) {
+Result<std::vector<LinkRow>> LinkComparison::measure(const Watch& watch) {
   std::vector<LinkRow> rows;
   for (const std::string& policy : policies()) {
     rows.emplace_back().policy = policy;
@@ -180,10 +180,12 @@ Result<std::vector<LinkRow>> LinkComparison::measure(
     std::vector<double> seconds(rows.size(), 0.0);
     for (const std::string& prompt : plan_.prompts) {
       for (std::size_t i = 0; i < rows.size(); ++i) {
-        if (auto ok = add(rows[i], prompt, tokens[i], seconds[i]); !ok) {
+        const auto grows = [&](std::size_t written) { watch({.row = i, .written = written}); };
+        grows(0);
+        if (auto ok = add(rows[i], prompt, tokens[i], seconds[i], grows); !ok) {
           return fail(ok.error());
         }
-        step(i);
+        watch({.row = i, .ended = true});
       }
     }
     for (std::size_t i = 0; i < rows.size(); ++i) {

@@ -54,8 +54,17 @@ struct LinkRow {
 // A folder for the certificate, deleted with its content.
 class TemporaryFolder;
 
+// How far a run is.
+struct LinkStep {
+  std::size_t row = 0;
+  std::size_t written = 0;  // bytes of its text
+  bool ended = false;
+};
+
 class LinkComparison {
  public:
+  using Watch = std::function<void(const LinkStep&)>;
+
   // Starts the edge. Errors: those of EdgeProcess::start() and of the certificate; kIo.
   static Result<std::unique_ptr<LinkComparison>> create(LinkPlan plan, const Clock& clock);
   ~LinkComparison();
@@ -63,17 +72,16 @@ class LinkComparison {
   // What takes part: streaming from the edge, the draft alone, drafts of two lengths, llama.cpp's
   // p-min, the controller of the GELATO paper and ours.
   static const std::vector<std::string>& policies();
-  // Calls of `step` in measure().
-  [[nodiscard]] std::uint64_t steps() const;
-  // `gelato device` once for each prompt, policy and repetition; the policies take turns. `step` is
-  // called after each with the number of its row.
+  // `gelato device` once for each prompt, policy and repetition; the policies take turns. `watch`
+  // is told as texts grow, and when each has ended.
   // Errors: kInternal with the device's last line if one fails; those of run_process().
-  Result<std::vector<LinkRow>> measure(const std::function<void(std::size_t row)>& step);
+  Result<std::vector<LinkRow>> measure(const Watch& watch);
 
  private:
   LinkComparison(LinkPlan plan, const Clock& clock);
   Result<void> start();
-  Result<void> add(LinkRow& row, const std::string& prompt, double& tokens, double& seconds);
+  Result<void> add(LinkRow& row, const std::string& prompt, double& tokens, double& seconds,
+                   const std::function<void(std::size_t written)>& watch);
 
   LinkPlan plan_;
   const Clock* clock_;

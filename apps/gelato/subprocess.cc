@@ -79,8 +79,8 @@ Result<bool> read_some(const Child& child, std::array<Stream, 2>& streams, int t
 }
 
 // Reads both streams until the child has ended and nothing is left in them.
-Result<void> collect(const Child& child, std::array<Stream, 2> streams, const Clock& clock,
-                     const ProcessLimits& limits) {
+Result<void> collect(const Child& child, std::array<Stream, 2> streams, const ProcessResult& result,
+                     const Clock& clock, const ProcessLimits& limits) {
   constexpr int kSliceMs = 100;  // how long an interrupt may go unnoticed
   const Seconds end = clock.now() + limits.deadline;
   bool ended = false;
@@ -91,6 +91,9 @@ Result<void> collect(const Child& child, std::array<Stream, 2> streams, const Cl
         read_some(child, streams, last_look ? 0 : kSliceMs, limits.output_bytes, ended);
     if (!some) {
       return fail(some.error());
+    }
+    if (*some) {
+      limits.on_output(result);
     }
     if (last_look && !*some) {
       return {};
@@ -123,8 +126,8 @@ Result<ProcessResult> run_process(const std::vector<std::string>& command, const
   ProcessResult result;
   const auto collected = collect(
       *child,
-      {Stream{std::move(out->read), &result.out}, Stream{std::move(err->read), &result.err}}, clock,
-      limits);
+      {Stream{std::move(out->read), &result.out}, Stream{std::move(err->read), &result.err}},
+      result, clock, limits);
   if (!collected) {
     return fail(collected.error().code,
                 fmt::format("{}: {}", command[0], collected.error().message));

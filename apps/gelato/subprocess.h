@@ -24,6 +24,8 @@ struct ProcessLimits {
   std::size_t output_bytes = std::size_t{16} << 20U;  // of each stream
   // Asked several times a second; true ends the program.
   std::function<bool()> cancelled = [] { return false; };
+  // Told whenever the program has written something, with all of it so far.
+  std::function<void(const ProcessResult&)> on_output = [](const ProcessResult&) {};
 };
 
 // Runs `command` (the path of a program, then its arguments) with an empty standard input, and
