@@ -30,7 +30,7 @@ demo: setup ## generate with the bundled models, target alone and speculative, a
 test: build ## run every test
 	@ctest --preset release -j $(JOBS)
 
-bench: build ## micro-benchmarks, then `gelato bench local` (about two minutes)
+bench: setup ## micro-benchmarks, then `gelato bench local` (about two minutes)
 	@scripts/bench.sh
 
 peers: setup ## compile llama.cpp's llama-speculative-simple against the same libraries

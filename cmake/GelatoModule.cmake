@@ -18,6 +18,10 @@ elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
   set(test_options -O1)
 endif()
 
+if(GELATO_BENCHMARKS)
+  add_custom_target(benchmarks)  # all of them, which the default target leaves out
+endif()
+
 # gelato_module(NAME DEPS module... PRIVATE library... PUBLIC library...)
 #
 #   src/NAME/*.cc              the library
@@ -44,10 +48,11 @@ function(gelato_module name)
     file(GLOB benches CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*_bench.cc)
     foreach(source IN LISTS benches)
       get_filename_component(target ${source} NAME_WE)
-      add_executable(${target} ${source})
+      add_executable(${target} EXCLUDE_FROM_ALL ${source})
       target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
       target_link_libraries(${target} PRIVATE gelato::${name} gelato_flags
                             benchmark::benchmark_main)
+      add_dependencies(benchmarks ${target})
     endforeach()
   endif()
 endfunction()

@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+scripts/build.sh release gelato benchmarks
 shopt -s nullglob
 for bench in build/release/bin/*_bench; do
   echo "== $(basename "$bench")"

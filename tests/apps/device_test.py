@@ -121,8 +121,10 @@ class Results(DeviceTest):
         link = "rate=2mbit,delay=10ms"
         result = self.result(self.edge(), "--link", link)
         self.assertEqual(result["link"], link)
-        self.assertGreaterEqual(result["link_rtt_s"], 0.015)
         self.assertGreater(result["total_s"], 0.02 * result["rounds"])
+        # Null: rounds differed so much, on a busy machine, that nothing is known of the link.
+        if result["link_rtt_s"] is not None:
+            self.assertGreaterEqual(result["link_rtt_s"], 0.015)
 
 
 class Trouble(DeviceTest):
