@@ -38,7 +38,7 @@ struct Stream {
 
 // Takes what is there. Closes the stream at its end.
 Result<void> take(Stream& stream, std::size_t limit) {
-  std::array<char, 65536> buffer;
+  std::array<char, 65536> buffer{};
   const ssize_t n = ::read(stream.from.get(), buffer.data(), buffer.size());
   if (n < 0 && errno != EINTR && errno != EAGAIN) {
     return fail(ErrorCode::kIo, fmt::format("cannot read its output: {}", std::strerror(errno)));

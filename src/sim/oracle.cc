@@ -81,7 +81,7 @@ class Clairvoyant final : public control::Policy {
     const CostEstimate cost = control::usable(context.cost);
     const bool priced = price(cost, context.max_in_flight > 1);
     const bool known = at_ < places_.size() && left_ - at_ == text.left() &&
-                       (places_.size() == left_ || 2 * at_ < places_.size());
+                       (places_.size() == left_ || at_ < places_.size() / 2);
     if (priced || !known) {
       plan_text(text);
     }
@@ -217,6 +217,7 @@ Joules overspent(const Setting& setting, const DeviceTotals& total) {
 Result<RunResult> run_at(const Setting& setting, const Prices& prices, std::uint64_t seed) {
   std::vector<Foresight> foresight(setting.devices);
   std::vector<std::unique_ptr<control::Policy>> policies;
+  policies.reserve(foresight.size());
   for (const Foresight& device : foresight) {
     policies.push_back(make_clairvoyant(prices, setting.budget, device));
   }

@@ -48,8 +48,8 @@ class TextCursor {
     }
   }
 
-  // Whether the target would accept the first drafted token `ahead` tokens further on. Along its own
-  // text a draft is accepted as far as this holds from place to place.
+  // Whether the target would accept the first drafted token `ahead` tokens further on. Along its
+  // own text a draft is accepted as far as this holds from place to place.
   [[nodiscard]] bool agrees(std::uint32_t ahead) const { return row(ahead, 0).match != 0; }
   // Tokens that a draft in one message can have.
   [[nodiscard]] std::uint32_t depth() const { return trace_->depth; }

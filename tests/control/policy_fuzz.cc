@@ -80,6 +80,7 @@ void drive(Policy& policy, Numbers& in) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Numbers in(data, size);
   const bool arbitrary = in.byte() % 2 == 0;

@@ -144,6 +144,7 @@ bool turn(Bytes& bytes, Session& session, Referee& referee) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Bytes bytes(data, size);
   Session session({.mode = proto::WireMode::kDssd, .sampler = {}, .seed = 1}, kVocab, kContext,

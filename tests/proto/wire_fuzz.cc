@@ -32,6 +32,7 @@ void check(const DeviceMessage& message, const Dialect& dialect) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const Dialect dialects[] = {sample_dialect(WireMode::kIds),
                                      sample_dialect(WireMode::kQRow),

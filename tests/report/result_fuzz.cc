@@ -8,6 +8,7 @@
 #include "gelato/report/overview.h"
 #include "gelato/report/result_table.h"
 
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const auto result = gelato::report::parse_result(text, "fuzz");

@@ -58,12 +58,13 @@ double least_time(const std::vector<int>& agrees, std::size_t from, std::vector<
 // Hard and easy stretches: which places to draft at depends on where the rounds before end.
 TEST(Oracle, IsTheLeastTimeOfATextAsFoundByTryingEverything) {
   std::vector<int> agrees;
+  agrees.reserve(60);
   Rng rng(3, stream_id("text"), 0);
   for (int i = 0; i < 60; ++i) {
     agrees.push_back(rng.uniform() < (i / 6 % 2 == 0 ? 0.3 : 0.9) ? 1 : 0);
   }
   Setting setting = round_setting(scripted_trace(agrees, 32));
-  setting.tokens = 60 * 20;
+  setting.tokens = 1200;
   setting.rounds = 0;
   const auto run = run_oracle(setting, true, 0);
   ASSERT_TRUE(run) << run.error().message;
