@@ -245,7 +245,7 @@ Result<bool> BatchRunner::read_chunk(SessionRecord& record) {
   }
   const auto chunk = text.subspan(cache_.length(record.slot))
                          .first(std::min<std::size_t>(chunk_, missing(record) - 1));
-  const auto room = cache_.make_room(static_cast<std::uint32_t>(chunk.size()), may_evict(record));
+  auto room = cache_.make_room(static_cast<std::uint32_t>(chunk.size()), may_evict(record));
   if (!room || !*room) {
     return room;
   }
