@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gelato/comparison.h"
@@ -26,13 +27,13 @@ struct BenchFlags {
   ResultFlags output;
 };
 
-inline constexpr const char* kOurs = "gelato";
-inline constexpr const char* kPeer = "llama-speculative-simple";
+inline constexpr std::string_view kOurs = "gelato";
+inline constexpr std::string_view kPeer = "llama-speculative-simple";
 
 // A contender and what its row is about.
 struct Entry {
   std::unique_ptr<Contender> contender;
-  const char* engine = kOurs;
+  std::string_view engine = kOurs;
   std::string policy;                  // "target-only" for the target alone
   std::optional<std::uint32_t> gamma;  // of a static policy
 };

@@ -203,6 +203,9 @@ std::size_t resident_pages() {
 }
 
 TEST_F(LocalSessionTest, MemoryIsFlatOverTenThousandRounds) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "the sanitizers' own memory grows: they keep what is freed for a while";
+#endif
   const auto path = dir_.path() / "m.gguf";
   ASSERT_TRUE(
       gelato::testing::write_tiny_gguf({.context_length = 512, .seed = 7}, path).has_value());
