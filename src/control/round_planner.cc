@@ -342,9 +342,11 @@ double RoundPlanner::demand(const EnergyBudget& budget) const {
 }
 
 std::uint32_t RoundPlanner::longest_burst() const {
-  const Seconds pass = verify_time(cost_, 0);
-  const double tokens = pass > Seconds() ? cost_.round_trip / (kTripShare * pass) : 0.0;
-  return static_cast<std::uint32_t>(std::clamp<double>(tokens, kStretch, kMaxBurst));
+  const double tokens = cost_.round_trip / (kTripShare * verify_time(cost_, 0));
+  if (!(tokens > kStretch)) {  // also where both are as good as nothing
+    return kStretch;
+  }
+  return static_cast<std::uint32_t>(std::min<double>(tokens, kMaxBurst));
 }
 
 // Not beyond the next try. The drafts of that are to begin anywhere in the text: bursts of one
