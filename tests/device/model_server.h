@@ -18,16 +18,16 @@ namespace gelato::device {
 class ModelServer {
  public:
   // With `pace`, its passes take that long.
-  ModelServer(const engine::Backend& backend, const std::string& path, edge::PassPace pace = {}) {
+  ModelServer(const engine::Backend& backend, const std::string& path, edge::PassPace pace = {},
+              std::uint32_t sessions = 4) {
     model_ = std::move(*engine::LanguageModel::load(backend, path));
     constexpr std::uint32_t kCells = 4096;
-    constexpr std::uint32_t kSequences = 8;
     context_ = std::move(*engine::Context::create(
-        *model_, {.tokens = kCells, .sequences = kSequences, .max_rows = 128, .pool = {}}));
+        *model_, {.tokens = kCells, .sequences = 2 * sessions, .max_rows = 256, .pool = {}}));
     real_ = std::make_unique<edge::ContextTarget>(*context_);
     target_ = std::make_unique<edge::PacedTarget>(*real_, pace, clock_);
     options.listen = "127.0.0.1:0";
-    options.scheduler.admission.sessions = 4;
+    options.scheduler.admission.sessions = sessions;
     options.scheduler.context_tokens = model_->info().context_length;
   }
   void start() {

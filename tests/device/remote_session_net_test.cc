@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <thread>
 
 #include "gelato/device/remote_session.h"
 #include "tests/device/event_log.h"
@@ -50,35 +51,57 @@ class RemoteSessionNet : public SessionTest {
   EventLog log_;
 };
 
+// Fifty prompts of up to 128 tokens in each wire mode, by one device and by sixteen at once. The
+// modes with rows are for sampling; of the likeliest token alone, which is greedy.
 TEST_F(RemoteSessionNet, FiftyPromptsAreWrittenAsByTheTargetAlone) {
+  constexpr std::size_t kAtOnce = 16;
   const auto local = open(kTarget, "");
   const auto context = engine::Context::create(
       local->target(), {.tokens = local->context_tokens(), .max_rows = 1, .pool = {}});
-  ModelServer server(*backend_, kTarget);
-  server.start();
-  const auto session = connect(server.endpoint());
-  std::size_t tokens = 0;
-  std::size_t near_ties = 0;
-  std::uint64_t drafted = 0;
-  std::uint64_t accepted = 0;
-  for (const std::string& prompt : gelato::testing::prompts(50)) {
-    const Reference want = target_alone(**context, local->tokenize(prompt, false).value(), 128);
-    CollectingSink got;
-    const auto stats = write(*session, prompt, "static:4", {.sampler = {}, .max_tokens = 128}, got);
-    ASSERT_TRUE(stats.has_value()) << stats.error().message;
-    tokens += got.tokens().size();
-    drafted += stats->acceptance.drafted();
-    accepted += stats->acceptance.accepted();
-    near_ties += count_near_ties(want, got.tokens(), prompt);
+  const std::vector<std::string> prompts = gelato::testing::prompts(50);
+  std::vector<Reference> wanted;
+  wanted.reserve(prompts.size());
+  for (const std::string& prompt : prompts) {
+    wanted.push_back(target_alone(**context, local->tokenize(prompt, false).value(), 128));
   }
-  const RemoteUsage usage = session->usage();
-  std::printf(
-      "50 prompts, %zu tokens, %zu differences at near-ties, %.1f %% of drafted accepted; per "
-      "token "
-      "%.1f bytes up and %.1f down on the wire\n",
-      tokens, near_ties, 100.0 * static_cast<double>(accepted) / static_cast<double>(drafted),
-      static_cast<double>(usage.wire.up) / static_cast<double>(tokens),
-      static_cast<double>(usage.wire.down) / static_cast<double>(tokens));
+  ModelServer server(*backend_, kTarget, {}, kAtOnce);
+  server.options.scheduler.admission.sessions_per_client = kAtOnce;
+  server.start();
+  for (const auto mode : {proto::WireMode::kIds, proto::WireMode::kQRow, proto::WireMode::kDssd}) {
+    GenerateOptions how{.sampler = {}, .max_tokens = 128};
+    if (mode != proto::WireMode::kIds) {
+      how.sampler = {.temperature = 0.8, .top_k = 1};
+    }
+    RemoteSessionOptions options;
+    options.mode = mode;
+    for (const std::size_t devices : {std::size_t{1}, kAtOnce}) {
+      std::vector<std::vector<spec::Token>> texts(prompts.size());
+      std::vector<std::thread> threads;
+      threads.reserve(devices);
+      for (std::size_t device = 0; device < devices; ++device) {
+        threads.emplace_back([&, session = connect(server.endpoint(), options), device] {
+          for (std::size_t i = device; i < prompts.size(); i += devices) {
+            CollectingSink got;
+            const auto stats = write(*session, prompts[i], "static:4", how, got);
+            EXPECT_TRUE(stats.has_value()) << stats.error().message;
+            texts[i] = got.tokens();
+          }
+        });
+      }
+      for (std::thread& thread : threads) {
+        thread.join();
+      }
+      std::size_t tokens = 0;
+      std::size_t near_ties = 0;
+      for (std::size_t i = 0; i < prompts.size(); ++i) {
+        tokens += texts[i].size();
+        near_ties += count_near_ties(wanted[i], texts[i], prompts[i]);
+      }
+      std::printf("%s, %zu devices: %zu tokens, %zu differences at near-ties\n",
+                  std::string(to_string(mode)).c_str(), devices, tokens, near_ties);
+    }
+  }
+  EXPECT_GT(server->metrics().accepted, server->metrics().drafted / 4);
 }
 
 TEST_F(RemoteSessionNet, SampledTextsFollowFromTheSeedAlsoAcrossACutLink) {
