@@ -89,7 +89,7 @@ class Clairvoyant final : public control::Policy {
     if (place.burst) {
       std::uint32_t count = 1;
       while (count < control::kMaxBurst && at_ + count < places_.size() &&
-             places_[at_ + count].burst_goes_on) {
+             places_[at_ + count].extends_burst()) {
         ++count;
       }
       return {.mode = control::RoundMode::kTargetOnly, .burst = count};
@@ -112,22 +112,19 @@ class Clairvoyant final : public control::Policy {
     std::uint32_t length = 0;
     std::uint32_t chunk = 0;
     bool burst = false;
-    bool burst_goes_on = false;  // a burst that comes by writes the token here too
+    // A burst that comes by writes the token here too.
+    [[nodiscard]] bool extends_burst() const { return burst_worth > worth; }
   };
   struct Option {
     double worth = 0.0;  // of all its tokens
     std::uint32_t chunk = 0;
   };
 
-  [[nodiscard]] double worth(double tokens, Seconds time, Joules energy, double rounds) const {
-    const Joules allowed = budget_.given() ? budget_.allowance(1, 0, {}) * rounds +
-                                                 budget_.allowance(0, 1, {}) * tokens +
-                                                 budget_.allowance(0, 0, time)
-                                           : Joules();
-    return tokens - prices_.throughput * time.value() - prices_.energy * (energy - allowed).value();
-  }
-  [[nodiscard]] double worth(const Forecast& round) const {
-    return worth(round.tokens, round.time, round.energy, 1.0);
+  [[nodiscard]] double worth(const Forecast& part, std::uint64_t rounds = 1) const {
+    const Joules allowed =
+        budget_.allowance(rounds, static_cast<std::uint64_t>(part.tokens), part.time);
+    return part.tokens - prices_.throughput * part.time.value() -
+           prices_.energy * (part.energy - allowed).value();
   }
 
   // The worth of every draft at this cost. False if the cost has hardly changed.
@@ -140,7 +137,7 @@ class Clairvoyant final : public control::Policy {
     priced_round_ = round;
     const Forecast one = burst(cost, 1);
     const Forecast two = burst(cost, 2);
-    burst_token_ = worth(1.0, two.time - one.time, two.energy - one.energy, 0.0);
+    burst_token_ = worth({1.0, two.time - one.time, two.energy - one.energy}, 0);
     burst_start_ = worth(one) - burst_token_;
     for (std::uint32_t length = 0; length < drafts_.size(); ++length) {
       drafts_[length] = {.worth = worth(whole_draft(cost, length)), .chunk = 0};
@@ -165,11 +162,10 @@ class Clairvoyant final : public control::Policy {
     for (std::uint32_t i = size; i-- > 0;) {
       Place& here = places_[i];
       accepted = text.agrees(i) ? accepted + 1 : 0;
-      const bool goes_on = i + 1 < size && places_[i + 1].burst_worth > places_[i + 1].worth;
+      here.burst_worth = burst_token_;
       if (i + 1 < size) {
-        places_[i + 1].burst_goes_on = goes_on;
+        here.burst_worth += std::max(places_[i + 1].burst_worth, places_[i + 1].worth);
       }
-      here.burst_worth = burst_token_ + (goes_on ? places_[i + 1].burst_worth : beyond(i + 1));
       here.worth = here.burst_worth + burst_start_;
       here.burst = true;
       const std::uint32_t room = text.ends_itself() ? left_ - i : left_ - i - 1;

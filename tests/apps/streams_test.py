@@ -200,7 +200,7 @@ class Terminals(cli.CommandTest):
     def test_colours_follow_no_color_and_the_kind_of_terminal(self):
         for arguments in (
             ("run", "-p", "Once upon a time", "-n", "30", "--show-origin"),
-            ("demo", "-n", "20", "--repetitions", "1", "--no-link"),
+            ("demo", "-n", "2", "--repetitions", "1"),
             ("doctor", "--no-measure"),
         ):
             with self.subTest(arguments=arguments):
