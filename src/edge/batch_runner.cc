@@ -76,15 +76,7 @@ bool BatchRunner::verify(std::span<SessionRecord* const> waiting, std::vector<Fa
   if (size_ == 0) {
     return false;
   }
-  // A processor fetches a text's cells ahead if they are evenly spread, so texts always come in the
-  // same order.
-  std::sort(batch_.begin(), batch_.begin() + std::ptrdiff_t(size_),
-            [](const Entry& a, const Entry& b) { return a.record->slot < b.record->slot; });
-  appends_.clear();
-  for (std::size_t i = 0; i < size_; ++i) {
-    const auto rows = static_cast<std::uint32_t>(batch_[i].input.size());
-    appends_.push_back({batch_[i].record->slot, batch_[i].input, rows});
-  }
+  lay_out();
   const Seconds begin = clock_->now();
   if (auto ok = target_->decode(appends_); !ok) {
     fail_all(ok.error(), failures);
@@ -96,7 +88,7 @@ bool BatchRunner::verify(std::span<SessionRecord* const> waiting, std::vector<Fa
     SessionRecord& record = *batch_[i].record;
     ++record.passes;
     record.busy += took / static_cast<double>(size_);
-    if (auto ok = decide(batch_[i], i, begin, size_); !ok) {
+    if (auto ok = decide(batch_[i], begin, size_); !ok) {
       cache_.forget(record.slot);
       failures.push_back({&record, internal(ok.error())});
     }
@@ -150,13 +142,29 @@ void BatchRunner::add_entry(SessionRecord& record) {
   entry.input.insert(entry.input.end(), tokens.begin(), tokens.end());
 }
 
-Result<void> BatchRunner::decide(Entry& entry, std::size_t append, Seconds begin,
-                                 std::size_t sessions) {
+// A processor fetches a text's cells ahead if they are evenly spread, so texts always come in the
+// same order in a pass. Answers leave in the order of the batch.
+void BatchRunner::lay_out() {
+  by_slot_.clear();
+  for (std::size_t i = 0; i < size_; ++i) {
+    by_slot_.push_back(&batch_[i]);
+  }
+  std::sort(by_slot_.begin(), by_slot_.end(),
+            [](const Entry* a, const Entry* b) { return a->record->slot < b->record->slot; });
+  appends_.clear();
+  for (Entry* entry : by_slot_) {
+    entry->append = appends_.size();
+    const auto rows = static_cast<std::uint32_t>(entry->input.size());
+    appends_.push_back({entry->record->slot, entry->input, rows});
+  }
+}
+
+Result<void> BatchRunner::decide(Entry& entry, Seconds begin, std::size_t sessions) {
   SessionRecord& record = *entry.record;
   cache_.extended(record.slot, entry.input);
   const auto base = static_cast<std::uint32_t>(record.session.text().size());
-  const auto decision =
-      decider_.decide(record.session.law(), draft_of(record, entry.burst), base, *target_, append);
+  const auto decision = decider_.decide(record.session.law(), draft_of(record, entry.burst), base,
+                                        *target_, entry.append);
   if (!decision) {
     return fail(decision.error());
   }

@@ -54,12 +54,14 @@ class BatchRunner {
     SessionRecord* record = nullptr;
     bool burst = false;
     std::vector<spec::Token> input;  // what the pass appends, and a row of logits for each
+    std::size_t append = 0;          // its number in the pass
   };
   [[nodiscard]] std::size_t missing(const SessionRecord& record) const;
   [[nodiscard]] std::function<bool(KvBudget::Owner)> may_evict(const SessionRecord& record) const;
   void fill_batch(std::span<SessionRecord* const> waiting, std::vector<Failure>& failures);
   void add_entry(SessionRecord& record);
-  Result<void> decide(Entry& entry, std::size_t append, Seconds begin, std::size_t sessions);
+  void lay_out();
+  Result<void> decide(Entry& entry, Seconds begin, std::size_t sessions);
   void answer_draft(SessionRecord& record, const Decision& decision, const proto::Timing& timing);
   void answer_burst(SessionRecord& record, spec::Token token, proto::Timing timing);
   Result<bool> read_chunk(SessionRecord& record);
@@ -81,6 +83,7 @@ class BatchRunner {
   // The batch; entries beyond size_ are kept for their storage.
   std::vector<Entry> batch_;
   std::size_t size_ = 0;
+  std::vector<Entry*> by_slot_;
   std::vector<Target::Append> appends_;
 };
 
