@@ -23,8 +23,8 @@ void order_fairly(std::vector<SessionRecord*>& waiting);
 
 // A session that cannot go on, and why.
 struct Failure {
-  SessionRecord* record;
-  proto::WireError error;
+  SessionRecord* record = nullptr;
+  proto::WireError error{};
 };
 
 // One thread.
