@@ -380,7 +380,9 @@ Result<void> RemoteVerifier::lost(const proto::WireError& error) {
   Error sentence = proto::to_error(error);
   sentence.message = fmt::format("edge {}: {}", options_.name, sentence.message);
   if (interrupted()) {
-    return fail(std::move(sentence));  // close() is to come, on this stream
+    // Whatever failed, also if it had nothing to do with the interrupt: nobody waits for it any
+    // more. close() is to come, on this stream.
+    return fail(ErrorCode::kCancelled, std::move(sentence.message));
   }
   if (sentence.code == ErrorCode::kCancelled) {
     sentence.code = ErrorCode::kUnavailable;  // it was not the user who cancelled

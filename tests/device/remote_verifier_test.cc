@@ -190,6 +190,24 @@ TEST_F(RemoteVerifierTest, AnInterruptEndsEveryWaitAndTheTextSoFarStands) {
   EXPECT_LT(away.clock.now(), Seconds(3.2));
 }
 
+TEST_F(RemoteVerifierTest, AnInterruptThatComesWithALossIsStillAnInterrupt) {
+  for (const char* policy : {"static:4", "edge-only"}) {
+    ToySession session(target_, draft_, WireMode::kIds);
+    bool gone = false;
+    int asked = 0;
+    session.sink.at(20, [&] {
+      session.edge.restart();
+      gone = true;
+    });
+    // Not yet when the device begins to wait, but when the loss is found.
+    session.options.interrupted = [&] { return gone && ++asked > 1; };
+    const auto stats = session.write(policy, kTokens);
+    ASSERT_TRUE(stats.has_value()) << policy << ": " << stats.error().message;
+    EXPECT_EQ(stats->stop, StopReason::kSink);
+    EXPECT_EQ(session.sink.tokens(), target_text(session.sink.tokens().size()));
+  }
+}
+
 TEST_F(RemoteVerifierTest, TheSessionIsClosedWhenTheDeviceHasFinished) {
   ToySession session(target_, draft_, WireMode::kIds);
   session.sink.stop_after(10);
