@@ -5,8 +5,8 @@
 #include <memory>
 
 #include "gelato/base/clock.h"
-#include "gelato/edge_load.h"
 #include "gelato/engine/context.h"
+#include "gelato/load_result.h"
 
 namespace gelato::cli {
 

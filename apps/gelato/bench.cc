@@ -29,6 +29,9 @@ int bench_command(const std::vector<std::string>& arguments) {
   if (what == "edge") {
     return bench_edge_command({arguments.begin() + 1, arguments.end()});
   }
+  if (what == "edge-devices") {  // for `edge`, not for people
+    return bench_edge_devices_command({arguments.begin() + 1, arguments.end()});
+  }
   if (what == "link") {
     return bench_link_command({arguments.begin() + 1, arguments.end()});
   }

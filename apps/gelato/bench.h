@@ -7,6 +7,7 @@
 namespace gelato::cli {
 
 int bench_edge_command(const std::vector<std::string>& arguments);
+int bench_edge_devices_command(const std::vector<std::string>& arguments);
 int bench_link_command(const std::vector<std::string>& arguments);
 int bench_local_command(const std::vector<std::string>& arguments);
 

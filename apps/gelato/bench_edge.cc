@@ -12,6 +12,7 @@
 #include "gelato/edge_bench_report.h"
 #include "gelato/edge_process.h"
 #include "gelato/llama_server_load.h"
+#include "gelato/load_process.h"
 #include "gelato/model_options.h"
 #include "gelato/prompts.h"
 #include "gelato/report/manifest.h"
@@ -64,15 +65,14 @@ Result<WirePerRound> measure_wire(const engine::Backend& backend, const Clock& c
     return fail(session.error());
   }
   std::uint64_t rounds = 0;
-  for (const std::string& prompt : plan.prompts) {
-    const auto tokens = (*session)->tokenize(prompt, false);
+  for (const auto& prompt : plan.prompts) {
     const auto policy = control::make_policy(plan.policy);
-    if (!tokens || !policy) {
-      return fail(tokens ? policy.error() : tokens.error());
+    if (!policy) {
+      return fail(policy.error());
     }
     TextSink sink((*session)->draft());
     const auto stats =
-        (*session)->generate(*tokens, {.sampler = {}, .max_tokens = plan.tokens}, **policy, sink);
+        (*session)->generate(prompt, {.sampler = {}, .max_tokens = plan.tokens}, **policy, sink);
     if (!stats) {
       return fail(stats.error());
     }
@@ -117,15 +117,32 @@ Result<void> find_models(EdgeBenchFlags& flags) {
   return {};
 }
 
+Result<std::vector<std::vector<spec::Token>>> tokenize(const engine::LanguageModel& model,
+                                                       const std::vector<std::string>& prompts) {
+  std::vector<std::vector<spec::Token>> texts;
+  for (const std::string& prompt : prompts) {
+    auto tokens = model.tokenize(prompt, true, false);
+    if (!tokens) {
+      return fail(tokens.error());
+    }
+    texts.push_back(std::move(*tokens));
+  }
+  return texts;
+}
+
 Result<std::vector<EdgeBenchTurn>> take_turns(const EdgeBenchFlags& flags, const LoadPlan& plan,
-                                              EdgeLoad& load, BareLoop* bare_loop,
-                                              LlamaServerLoad* server, const Clock& clock) {
+                                              LoadProcesses& load, const EdgeProcess* edge,
+                                              BareLoop* bare_loop, LlamaServerLoad* server,
+                                              const Clock& clock) {
+  const Seconds window(flags.seconds);
+  const auto edge_cpu_s =
+      edge != nullptr ? std::function([edge] { return edge->cpu_s(); }) : nullptr;
   report::Progress progress("measuring", flags.repetitions, report::terminal_of(STDERR_FILENO),
                             clock,
                             [](std::string_view text) { Output(STDERR_FILENO).write(text); });
   std::vector<EdgeBenchTurn> turns;
   for (std::uint32_t i = 0; i < flags.repetitions; ++i) {
-    auto measured = load.run();
+    auto measured = load.run(window, edge_cpu_s);
     if (!measured) {
       return fail(measured.error());
     }
@@ -135,8 +152,8 @@ Result<std::vector<EdgeBenchTurn>> take_turns(const EdgeBenchFlags& flags, const
       if (bare_loop == nullptr) {
         break;
       }
-      const std::uint32_t prompt = mean_length(load.prompts());
-      const auto rate = bare_loop->play(turn.load, prompt, plan.tokens, plan.window * 0.5, full);
+      const std::uint32_t prompt = mean_length(plan.prompts);
+      const auto rate = bare_loop->play(turn.load, prompt, plan.tokens, window * 0.5, full);
       if (!rate) {
         return fail(rate.error());
       }
@@ -197,8 +214,11 @@ Result<void> bench_edge(EdgeBenchFlags flags) {
   plan.policy = flags.policy;
   plan.replay = flags.replay;
   plan.tokens = flags.tokens;
-  plan.window = Seconds(flags.seconds);
-  plan.prompts = flags.prompts.empty() ? builtin_prompts() : flags.prompts;
+  auto prompts = tokenize(**draft, flags.prompts.empty() ? builtin_prompts() : flags.prompts);
+  if (!prompts) {
+    return fail(prompts.error());
+  }
+  plan.prompts = std::move(*prompts);
   plan.edge.endpoint = flags.edge;
   plan.edge.insecure = flags.insecure;
   if (flags.edge.empty()) {
@@ -209,13 +229,13 @@ Result<void> bench_edge(EdgeBenchFlags flags) {
     edge = std::move(*started);
     plan.edge.endpoint = edge->endpoint();
     plan.edge.insecure = true;
-    plan.edge_cpu_s = [running = edge.get()] { return running->cpu_s(); };
   }
-  auto load = EdgeLoad::create(plan, **draft, clock, *log);
+  const auto load = LoadProcesses::start(plan, flags.devices_per_process, flags.draft, clock);
   if (!load) {
     return fail(load.error());
   }
   EdgeBenchOutcome outcome;
+  outcome.processes = (*load)->size();
   const auto wire = measure_wire(**backend, clock, *log, plan, flags.draft);
   if (!wire) {
     return fail(wire.error());
@@ -223,13 +243,13 @@ Result<void> bench_edge(EdgeBenchFlags flags) {
   outcome.wire = *wire;
   std::unique_ptr<LlamaServerLoad> server;
   if (!flags.llama_server.empty()) {
-    auto started = start_llama_server(flags, target->info(), (*load)->prompts(), clock);
+    auto started = start_llama_server(flags, target->info(), plan.prompts, clock);
     if (!started) {
       return fail(started.error());
     }
     server = std::move(*started);
   }
-  auto turns = take_turns(flags, plan, **load, bare_loop.get(), server.get(), clock);
+  auto turns = take_turns(flags, plan, **load, edge.get(), bare_loop.get(), server.get(), clock);
   if (!turns) {
     return fail(turns.error());
   }
@@ -264,6 +284,10 @@ int bench_edge_command(const std::vector<std::string>& arguments) {
       ->type_name("FILE");
   app.add_option("--model-draft", flags.draft, "Draft model, a GGUF file (-md)")->type_name("FILE");
   app.add_option("--devices", flags.devices, "Devices at a time (default: 32)")
+      ->type_name("N")
+      ->check(in_range(1, 127));
+  app.add_option("--devices-per-process", flags.devices_per_process,
+                 "Devices that share a process, each with a thread and a connection (default: 4)")
       ->type_name("N")
       ->check(in_range(1, 127));
   app.add_option("--policy", flags.policy, "Policy of every device (default: static:4)")

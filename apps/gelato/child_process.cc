@@ -4,10 +4,12 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -16,10 +18,14 @@ namespace gelato::cli {
 namespace {
 
 // 0, or the errno of the failure; `pid` is the new process.
-int spawn(const std::vector<std::string>& command, int out, int err, pid_t& pid) {
+int spawn(const std::vector<std::string>& command, int in, int out, int err, pid_t& pid) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  if (in < 0) {
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  } else {
+    posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
+  }
   posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, err, STDERR_FILENO);
   posix_spawnattr_t attributes;
@@ -52,9 +58,39 @@ void Descriptor::reset(int number) {
   number_ = number;
 }
 
-Result<Child> Child::start(const std::vector<std::string>& command, int out, int err) {
+Result<Pipe> make_pipe() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+    return fail(ErrorCode::kIo, fmt::format("cannot make a pipe: {}", std::strerror(errno)));
+  }
+  return Pipe{Descriptor(ends[0]), Descriptor(ends[1])};
+}
+
+Result<Descriptor> memory_file(const char* name) {
+  Descriptor file(::memfd_create(name, MFD_CLOEXEC));
+  if (file.get() < 0) {
+    return fail(ErrorCode::kIo,
+                fmt::format("cannot make a file in memory: {}", std::strerror(errno)));
+  }
+  return file;
+}
+
+std::string content(const Descriptor& file) {
+  std::array<char, 8192> buffer{};
+  const ssize_t n = ::pread(file.get(), buffer.data(), buffer.size(), 0);
+  return {buffer.data(), n > 0 ? static_cast<std::size_t>(n) : 0};
+}
+
+std::string last_line(std::string text) {
+  while (!text.empty() && text.back() == '\n') {
+    text.pop_back();
+  }
+  return text.substr(text.rfind('\n') + 1);
+}
+
+Result<Child> Child::start(const std::vector<std::string>& command, int out, int err, int in) {
   pid_t pid = -1;
-  if (const int error = spawn(command, out, err, pid); error != 0) {
+  if (const int error = spawn(command, in, out, err, pid); error != 0) {
     const ErrorCode code = error == ENOENT   ? ErrorCode::kNotFound
                            : error == EACCES ? ErrorCode::kPermissionDenied
                                              : ErrorCode::kIo;

@@ -1,5 +1,5 @@
-// A child process that is killed and reaped when its owner goes; what run_process() and EdgeProcess
-// are made of.
+// A child process that is killed and reaped when its owner goes; what run_process(), EdgeProcess
+// and LoadProcess are made of.
 #pragma once
 
 #include <sys/types.h>
@@ -29,12 +29,26 @@ class Descriptor {
   int number_;
 };
 
+struct Pipe {
+  Descriptor read;
+  Descriptor write;
+};
+// Errors: kIo.
+Result<Pipe> make_pipe();
+
+// A file in memory: unlike a pipe, it takes what is written while nobody reads. Errors: kIo.
+Result<Descriptor> memory_file(const char* name);
+// The beginning of what was written there, 8 KiB at most.
+std::string content(const Descriptor& file);
+std::string last_line(std::string text);
+
 class Child {
  public:
-  // Starts `command` (the path of a program, then its arguments) with an empty standard input and
-  // these descriptors as standard output and standard error.
+  // Starts `command` (the path of a program, then its arguments) with these descriptors as standard
+  // output, standard error and standard input, which is empty if none is given.
   // Errors: kNotFound or kPermissionDenied if it cannot be started; kUnsupported, kIo.
-  static Result<Child> start(const std::vector<std::string>& command, int out, int err);
+  static Result<Child> start(const std::vector<std::string>& command, int out, int err,
+                             int in = -1);
   ~Child();
   Child(Child&& other) noexcept
       : pid_(std::exchange(other.pid_, -1)), pidfd_(std::move(other.pidfd_)) {}

@@ -56,6 +56,7 @@ nlohmann::json to_json(const EdgeBenchFlags& flags, const EdgeBenchOutcome& outc
   nlohmann::json result;
   result["benchmark"] = "edge";
   result["devices"] = flags.devices;
+  result["processes"] = outcome.processes;
   result["policy"] = flags.policy;
   result["drafts"] = flags.replay ? "replayed" : "drafted";
   result["repetitions"] = outcome.turns.size();

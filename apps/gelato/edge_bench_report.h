@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "gelato/bare_loop.h"
-#include "gelato/edge_load.h"
 #include "gelato/llama_server_load.h"
+#include "gelato/load_result.h"
 #include "gelato/report/summary.h"
 #include "gelato/report/terminal.h"
 #include "gelato/result_output.h"
@@ -23,6 +23,7 @@ struct EdgeBenchFlags {
   std::string edge;  // empty: a child process
   bool insecure = false;
   std::uint32_t devices = 32;
+  std::uint32_t devices_per_process = 4;
   std::string policy = "static:4";
   bool replay = false;
   std::uint32_t tokens = 128;
@@ -52,6 +53,7 @@ struct WirePerRound {
 
 struct EdgeBenchOutcome {
   std::vector<EdgeBenchTurn> turns;
+  std::size_t processes = 0;  // of devices
   WirePerRound wire;
   double rss_mb = std::numeric_limits<double>::quiet_NaN();
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "gelato/cli.h"
@@ -14,6 +13,7 @@
 #include "gelato/device/round_loop.h"
 #include "gelato/engine/context.h"
 #include "gelato/engine/model_drafter.h"
+#include "gelato/measured_transport.h"
 
 namespace gelato::cli {
 namespace {
@@ -35,104 +35,6 @@ class LoadSink final : public device::TokenSink {
 };
 
 }  // namespace
-
-double LoadResult::tokens_per_s(std::size_t device) const {
-  double tokens = 0.0;
-  for (const AnsweredDraft& answer : answers[device]) {
-    tokens += answer.accepted + 1.0;
-  }
-  return tokens / window.value();
-}
-
-double LoadResult::tokens_per_s() const {
-  double sum = 0.0;
-  for (std::size_t i = 0; i < answers.size(); ++i) {
-    sum += tokens_per_s(i);
-  }
-  return sum;
-}
-
-double LoadResult::fairness() const {
-  double slowest = tokens_per_s(0);
-  for (std::size_t i = 1; i < answers.size(); ++i) {
-    slowest = std::min(slowest, tokens_per_s(i));
-  }
-  return slowest / (tokens_per_s() / static_cast<double>(answers.size()));
-}
-
-double LoadResult::round_fairness() const {
-  std::size_t fewest = answers[0].size();
-  for (const auto& device : answers) {
-    fewest = std::min(fewest, device.size());
-  }
-  return static_cast<double>(fewest * answers.size()) / static_cast<double>(rounds());
-}
-
-std::uint64_t LoadResult::rounds() const {
-  std::uint64_t sum = 0;
-  for (const auto& device : answers) {
-    sum += device.size();
-  }
-  return sum;
-}
-
-// Each of the n sessions in a pass says so.
-double LoadResult::passes() const {
-  double sum = 0.0;
-  for (const auto& device : answers) {
-    for (const AnsweredDraft& answer : device) {
-      sum += 1.0 / std::max(1U, answer.sessions);
-    }
-  }
-  return sum;
-}
-
-double LoadResult::occupancy() const { return static_cast<double>(rounds()) / passes(); }
-
-double LoadResult::busy() const {
-  double sum = 0.0;
-  for (const auto& device : answers) {
-    for (const AnsweredDraft& answer : device) {
-      sum += answer.pass.value() / std::max(1U, answer.sessions);
-    }
-  }
-  return sum / window.value();
-}
-
-double LoadResult::mean_draft() const {
-  double sum = 0.0;
-  for (const auto& device : answers) {
-    for (const AnsweredDraft& answer : device) {
-      sum += answer.drafted;
-    }
-  }
-  return sum / static_cast<double>(rounds());
-}
-
-namespace {
-
-double bytes_per_round(const LoadResult& result, std::uint64_t device::Traffic::*direction) {
-  double bytes = 0.0;
-  double rounds = 0.0;
-  for (const auto& device : result.answers) {
-    if (!device.empty()) {
-      bytes +=
-          static_cast<double>(device.back().traffic.*direction - device.front().traffic.*direction);
-      rounds += static_cast<double>(device.size() - 1);
-    }
-  }
-  return bytes / rounds;
-}
-
-}  // namespace
-
-double LoadResult::up_bytes_per_round() const {
-  return bytes_per_round(*this, &device::Traffic::up_bytes);
-}
-
-double LoadResult::down_bytes_per_round() const {
-  return bytes_per_round(*this, &device::Traffic::down_bytes);
-}
 
 // One device. Made on the main thread, works on its own.
 class EdgeLoad::Device {
@@ -223,7 +125,7 @@ Result<void> EdgeLoad::Device::write_text(const std::vector<spec::Token>& prompt
 
 Result<void> EdgeLoad::Device::work(const std::atomic<bool>& stop,
                                     std::optional<std::size_t> texts) {
-  const auto& prompts = load_->prompts();
+  const auto& prompts = load_->plan_.prompts;
   for (std::size_t i = 0; !stop && (!texts || i < *texts); ++i) {
     if (auto ok = write_text(prompts[(number_ + i) % prompts.size()], stop); !ok) {
       return ok;
@@ -236,23 +138,16 @@ Result<void> EdgeLoad::Device::work(const std::atomic<bool>& stop,
 EdgeLoad::EdgeLoad(LoadPlan plan, const engine::LanguageModel& draft, const Clock& clock, Log& log)
     : plan_(std::move(plan)), draft_(&draft), clock_(&clock), log_(&log) {}
 
-EdgeLoad::~EdgeLoad() = default;
+EdgeLoad::~EdgeLoad() { (void)stop(); }
 
-Result<std::unique_ptr<EdgeLoad>> EdgeLoad::create(const LoadPlan& plan,
+Result<std::unique_ptr<EdgeLoad>> EdgeLoad::create(LoadPlan plan,
                                                    const engine::LanguageModel& draft,
                                                    const Clock& clock, Log& log) {
-  std::unique_ptr<EdgeLoad> load(new EdgeLoad(plan, draft, clock, log));
-  for (const std::string& prompt : plan.prompts) {
-    auto tokens = draft.tokenize(prompt, true, false);
-    if (!tokens) {
-      return fail(tokens.error());
-    }
-    load->prompts_.push_back(std::move(*tokens));
-  }
+  std::unique_ptr<EdgeLoad> load(new EdgeLoad(std::move(plan), draft, clock, log));
   if (auto ok = load->contact(); !ok) {
     return fail(ok.error());
   }
-  if (plan.replay) {
+  if (load->plan_.replay) {
     if (auto ok = load->learn_drafts(); !ok) {
       return fail(ok.error());
     }
@@ -295,65 +190,68 @@ Result<void> EdgeLoad::learn_drafts() {
   }
   (*device)->record(script_);
   const std::atomic<bool> stop{false};
-  return (*device)->work(stop, prompts_.size());
+  return (*device)->work(stop, plan_.prompts.size());
 }
 
-Result<LoadResult> EdgeLoad::run() {
-  std::vector<std::unique_ptr<Device>> devices;
-  for (std::size_t i = 0; i < plan_.devices; ++i) {
-    auto device = Device::create(*this, i, plan_.replay);
+Result<void> EdgeLoad::begin() {
+  devices_.clear();
+  for (std::uint32_t i = 0; i < plan_.devices; ++i) {
+    auto device = Device::create(*this, plan_.first + i, plan_.replay);
     if (!device) {
       return fail(device.error());
     }
-    devices.push_back(std::move(*device));
+    devices_.push_back(std::move(*device));
   }
-  std::atomic<bool> stop{false};
-  std::atomic<std::size_t> ended{0};
-  std::vector<Result<void>> outcomes(devices.size());
-  std::vector<std::thread> threads;
-  for (std::size_t i = 0; i < devices.size(); ++i) {
-    threads.emplace_back([&, i] {
-      outcomes[i] = devices[i]->work(stop, std::nullopt);
-      ++ended;
+  stop_ = false;
+  ended_ = 0;
+  outcomes_.assign(devices_.size(), {});
+  for (std::size_t i = 0; i < devices_.size(); ++i) {
+    threads_.emplace_back([this, i] {
+      outcomes_[i] = devices_[i]->work(stop_, std::nullopt);
+      ++ended_;
     });
   }
-  const auto wait = [&](Seconds until, auto&& enough) {
-    while (!enough() && ended == 0 && !interrupted() && clock_->now() < until) {
-      std::this_thread::sleep_for(kSlice);
-    }
+  const auto started = [this] {
+    return std::ranges::all_of(devices_, [](const auto& d) { return d->under_way.load(); });
   };
-  const auto started = [&] {
-    return std::ranges::all_of(devices, [](const auto& d) { return d->under_way.load(); });
-  };
-  wait(clock_->now() + kStart, started);
-  const bool all_started = started();
-  const double cpu_before = plan_.edge_cpu_s ? plan_.edge_cpu_s() : 0.0;
-  const Seconds from = clock_->now();
-  wait(from + plan_.window, [] { return false; });
-  const Seconds to = clock_->now();
-  const double cpu_after =
-      plan_.edge_cpu_s ? plan_.edge_cpu_s() : std::numeric_limits<double>::quiet_NaN();
-  stop = true;
-  for (std::thread& thread : threads) {
+  const Seconds until = clock_->now() + kStart;
+  while (!started() && ended_ == 0 && !interrupted() && clock_->now() < until) {
+    std::this_thread::sleep_for(kSlice);
+  }
+  if (started()) {
+    return {};
+  }
+  if (auto ok = stop(); !ok) {
+    return ok;
+  }
+  return fail(ErrorCode::kDeadlineExceeded,
+              fmt::format("not every device has written a text after {:.0f} s", kStart.value()));
+}
+
+Result<void> EdgeLoad::stop() {
+  stop_ = true;
+  for (std::thread& thread : threads_) {
     thread.join();
   }
+  threads_.clear();
   if (interrupted()) {
     return fail(ErrorCode::kCancelled, "interrupted");
   }
-  for (const auto& outcome : outcomes) {
+  for (const auto& outcome : outcomes_) {
     if (!outcome) {
-      return fail(outcome.error());
+      return outcome;
     }
   }
-  if (!all_started) {
-    return fail(ErrorCode::kDeadlineExceeded,
-                fmt::format("not every device has written a text after {:.0f} s", kStart.value()));
+  return {};
+}
+
+Result<LoadResult> EdgeLoad::end() {
+  if (auto ok = stop(); !ok) {
+    return fail(ok.error());
   }
-  LoadResult result{.window = to - from, .edge_cpu_s = cpu_after - cpu_before, .answers = {}};
-  for (const auto& device : devices) {
-    auto& kept = result.answers.emplace_back();
-    std::ranges::copy_if(device->answers(), std::back_inserter(kept),
-                         [&](const AnsweredDraft& a) { return a.at >= from && a.at < to; });
+  LoadResult result;
+  for (const auto& device : devices_) {
+    result.answers.push_back(device->answers());
     result.losses += device->losses();
   }
   return result;

@@ -1,13 +1,8 @@
 #include "gelato/edge_process.h"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include <array>
-#include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <ctime>
 #include <fstream>
 #include <limits>
@@ -20,30 +15,6 @@ namespace {
 constexpr Seconds kPatience{60.0};  // a large model takes a while to load
 constexpr int kSliceMs = 20;
 constexpr int kGraceMs = 5000;
-
-// A file in memory: unlike a pipe, it takes what is written while nobody reads.
-Result<Descriptor> memory_file(const char* name) {
-  Descriptor file(::memfd_create(name, MFD_CLOEXEC));
-  if (file.get() < 0) {
-    return fail(ErrorCode::kIo,
-                fmt::format("cannot make a file in memory: {}", std::strerror(errno)));
-  }
-  return file;
-}
-
-// The beginning of what was written, as much as is looked at.
-std::string content(const Descriptor& file) {
-  std::array<char, 8192> buffer{};
-  const ssize_t n = ::pread(file.get(), buffer.data(), buffer.size(), 0);
-  return {buffer.data(), n > 0 ? static_cast<std::size_t>(n) : 0};
-}
-
-std::string last_line(std::string text) {
-  while (!text.empty() && text.back() == '\n') {
-    text.pop_back();
-  }
-  return text.substr(text.rfind('\n') + 1);
-}
 
 // HOST:PORT of a line "... listening on [http://]HOST:PORT\n"; empty if that is not there yet.
 std::string listening_on(const std::string& text) {

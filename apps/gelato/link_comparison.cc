@@ -44,13 +44,6 @@ class TemporaryFolder {
 
 namespace {
 
-std::string last_line(std::string text) {
-  while (!text.empty() && text.back() == '\n') {
-    text.pop_back();
-  }
-  return text.substr(text.rfind('\n') + 1);
-}
-
 // Eighths of a cell, so that rates that differ by a little show.
 std::string bar(double fraction) {
   constexpr std::size_t kCells = 20;

@@ -1,6 +1,5 @@
 #include "gelato/subprocess.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/wait.h>
@@ -16,19 +15,6 @@
 
 namespace gelato::cli {
 namespace {
-
-struct Pipe {
-  Descriptor read;
-  Descriptor write;
-};
-
-Result<Pipe> make_pipe() {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
-    return fail(ErrorCode::kIo, fmt::format("cannot make a pipe: {}", std::strerror(errno)));
-  }
-  return Pipe{Descriptor(ends[0]), Descriptor(ends[1])};
-}
 
 // What a stream of the child has written so far.
 struct Stream {

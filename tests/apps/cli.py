@@ -28,9 +28,9 @@ GELATO = os.environ.get("GELATO", str(BUILT / "gelato"))
 TINY_GGUF = os.environ.get("TINY_GGUF", str(BUILT / "tiny_gguf"))
 
 
-def documented(heading: str, table: int = 0) -> set[str]:
-    """The keys in a table of docs/json.md: the first one, or a later one, under this heading."""
-    section = (ROOT / "docs" / "json.md").read_text(encoding="utf-8").split(f"\n## {heading}\n")[1]
+def documented(heading: str, table: int = 0, page: str = "json.md") -> set[str]:
+    """The keys in a table of a page of docs/: the first one, or a later one, under this heading."""
+    section = (ROOT / "docs" / page).read_text(encoding="utf-8").split(f"\n## {heading}\n")[1]
     tables = re.findall(r"(?:^\|.*\n)+", section.split("\n## ")[0] + "\n", re.MULTILINE)
     first_cells = [row.split("|")[1] for row in tables[table].splitlines()[2:]]
     return {key for cell in first_cells for key in re.findall(r"`(\w+)`", cell)}
