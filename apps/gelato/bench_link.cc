@@ -2,6 +2,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
 #include "gelato/bench.h"
 #include "gelato/cli.h"
 #include "gelato/generation.h"

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
 #include "gelato/bench.h"
 #include "gelato/bench_entries.h"
 #include "gelato/cli.h"

@@ -1,7 +1,6 @@
 // What every subcommand shares: parsing, exit codes, errors, interrupts, output.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -9,6 +8,11 @@
 #include <vector>
 
 #include "gelato/base/result.h"
+
+namespace CLI {
+class App;
+class Validator;
+}  // namespace CLI
 
 namespace gelato::cli {
 

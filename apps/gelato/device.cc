@@ -2,8 +2,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -72,20 +74,21 @@ class Conversation {
 // One process's worth of turns.
 class Turns {
  public:
+  // `policy` learns from every turn for the next.
   Turns(device::RemoteSession& session, const DeviceFlags& flags,
-        const device::GenerateOptions& options)
+        const device::GenerateOptions& options, control::Policy& policy)
       : session_(&session),
         flags_(&flags),
         options_(&options),
+        policy_(&policy),
         conversation_(session, flags.text.chat),
         out_(text_descriptor(flags.text.json)) {}
 
   // Says `line` and shows what is written.
   Result<void> take(const std::string& line) {
     const auto prompt = conversation_.say(line);
-    auto policy = control::make_policy(flags_->policy);
-    if (!prompt || !policy) {
-      return fail(prompt ? policy.error() : prompt.error());
+    if (!prompt) {
+      return fail(prompt.error());
     }
     const report::Terminal terminal = report::terminal_of(text_descriptor(flags_->text.json));
     TextSink sink(session_->draft(), flags_->text.stops, &out_);
@@ -95,7 +98,7 @@ class Turns {
       sink.show_unverified(terminal);
     }
     const Seconds decoded = session_->decode_time();
-    const auto stats = session_->generate(*prompt, *options_, **policy, sink);
+    const auto stats = session_->generate(*prompt, *options_, *policy_, sink);
     sink.finish();
     if (!sink.text().ends_with('\n') && (stats || !sink.text().empty())) {
       out_.write("\n");
@@ -106,7 +109,7 @@ class Turns {
     conversation_.answered(sink.text());
     summarise(*stats);
     if (!flags_->text.json.empty()) {
-      return write_result(*stats, sink, **policy, session_->decode_time() - decoded);
+      return write_result(*stats, sink, session_->decode_time() - decoded);
     }
     return out_.status();
   }
@@ -128,7 +131,7 @@ class Turns {
   }
 
   Result<void> write_result(const device::GenerationStats& stats, const TextSink& sink,
-                            const control::Policy& policy, Seconds decoding) const {
+                            Seconds decoding) const {
     const auto manifest = describe_run({{"draft", session_->draft().info().path}}, options_->seed);
     if (!manifest) {
       return fail(manifest.error());
@@ -143,7 +146,7 @@ class Turns {
     result["wire_mode"] = to_string(session_->mode(options_->sampler.temperature));
     result["link"] = flags_->remote.link.link.empty() ? nlohmann::json()
                                                       : nlohmann::json(flags_->remote.link.link);
-    if (auto ok = add_output(result, sink, stats, policy.name(), options_->sampler); !ok) {
+    if (auto ok = add_output(result, sink, stats, policy_->name(), options_->sampler); !ok) {
       return ok;
     }
     return report::write_json(flags_->text.json, result);
@@ -152,6 +155,7 @@ class Turns {
   device::RemoteSession* session_;
   const DeviceFlags* flags_;
   const device::GenerateOptions* options_;
+  control::Policy* policy_;
   Conversation conversation_;
   Output out_;
 };
@@ -181,7 +185,8 @@ Result<void> generate(const DeviceFlags& flags) {
   if (auto ok = check_json(flags.text.json); !ok) {
     return ok;
   }
-  if (auto policy = control::make_policy(flags.policy); !policy) {
+  const auto policy = control::make_policy(flags.policy);
+  if (!policy) {
     return fail(policy.error());
   }
   const bool interactive = flags.text.asks_nothing();
@@ -211,7 +216,7 @@ Result<void> generate(const DeviceFlags& flags) {
   if (!session) {
     return fail(session.error());
   }
-  Turns turns(**session, flags, *options);
+  Turns turns(**session, flags, *options, **policy);
   const auto ok = interactive ? converse(turns) : turns.take(*prompt);
   (*session)->close();
   return ok;

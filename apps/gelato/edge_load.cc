@@ -68,6 +68,7 @@ class EdgeLoad::Device {
   std::unique_ptr<ReplayDrafter> replay_;
   std::unique_ptr<RecordingDrafter> recorder_;
   spec::Drafter* drafter_ = nullptr;
+  std::unique_ptr<control::Policy> policy_;
 };
 
 Result<std::unique_ptr<EdgeLoad::Device>> EdgeLoad::Device::create(EdgeLoad& load,
@@ -78,7 +79,12 @@ Result<std::unique_ptr<EdgeLoad::Device>> EdgeLoad::Device::create(EdgeLoad& loa
   if (!transport) {
     return fail(transport.error());
   }
+  auto policy = control::make_policy(load.plan_.policy);
+  if (!policy) {
+    return fail(policy.error());
+  }
   device->transport_ = std::move(*transport);
+  device->policy_ = std::move(*policy);
   device->measured_ = std::make_unique<MeasuredTransport>(*device->transport_, *load.clock_);
   device->verifier_ = std::make_unique<device::RemoteVerifier>(
       *device->measured_, *load.clock_, *load.log_, Rng(number, "reconnect"), load.terms_,
@@ -106,17 +112,13 @@ Result<std::unique_ptr<EdgeLoad::Device>> EdgeLoad::Device::create(EdgeLoad& loa
 
 Result<void> EdgeLoad::Device::write_text(const std::vector<spec::Token>& prompt,
                                           const std::atomic<bool>& stop) {
-  const auto policy = control::make_policy(load_->plan_.policy);
-  if (!policy) {
-    return fail(policy.error());
-  }
   const proto::ServerInfo& info = load_->info_;
   device::RoundLoop loop(*verifier_, *load_->clock_,
                          {.max_tokens = load_->plan_.tokens,
                           .context_tokens = info.limits.context_tokens - 1,
                           .max_draft = std::min(info.limits.max_draft, control::kMaxDraftLength),
                           .end_of_generation = info.model.end_of_generation});
-  loop.speculate(*drafter_, **policy);
+  loop.speculate(*drafter_, *policy_);
   LoadSink sink(stop);
   const auto stats = loop.run(prompt, sink);
   under_way = true;

@@ -1,10 +1,9 @@
 // --energy and --pace: where joules come from, whose speed drafting has, and how a result says so.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
@@ -13,6 +12,10 @@
 #include "gelato/device/energy_account.h"
 #include "gelato/device/paced_drafter.h"
 #include "gelato/energy/meters.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
 
 namespace gelato::cli {
 

@@ -1,13 +1,16 @@
 // Options that steer a generation, and its statistics as JSON and as a line.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
 #include "gelato/device/local_session.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
 
 namespace gelato::cli {
 

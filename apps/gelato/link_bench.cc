@@ -180,7 +180,12 @@ Result<void> LinkBench::make_devices() {
     if (!device) {
       return fail(device.error());
     }
+    auto policy = control::make_policy(flags_.policies[i]);
+    if (!policy) {
+      return fail(policy.error());
+    }
     devices_.push_back(*std::move(device));
+    policies_.push_back(*std::move(policy));
   }
   return {};
 }
@@ -202,13 +207,17 @@ Result<Agreement> LinkBench::compare(std::size_t prompt,
 
 // One prompt under every policy, once.
 Result<void> LinkBench::measure(std::size_t prompt, LinkBenchOutcome& outcome) {
+  const auto edge_only = control::make_policy("edge-only");
+  if (!edge_only) {
+    return fail(edge_only.error());
+  }
   for (std::size_t i = 0; i < devices_.size(); ++i) {
     LinkBenchRow& row = outcome.rows[i];
     // Untimed: the edge reads the prompt, which the simulator knows nothing of.
-    if (auto read = devices_[i]->write(prompts_[prompt], "edge-only", 1); !read) {
+    if (auto read = devices_[i]->write(prompts_[prompt], **edge_only, 1); !read) {
       return fail(read.error());
     }
-    const auto text = devices_[i]->write(prompts_[prompt], row.policy, flags_.tokens);
+    const auto text = devices_[i]->write(prompts_[prompt], *policies_[i], flags_.tokens);
     if (!text) {
       return fail(text.error().code, fmt::format("{}: {}", row.policy, text.error().message));
     }
@@ -237,9 +246,8 @@ Result<LinkBenchOutcome> LinkBench::run(const std::function<void()>& step) {
   outcome.profile = prediction_.profile.name;
   for (std::size_t i = 0; i < devices_.size(); ++i) {
     outcome.rows.emplace_back().policy = flags_.policies[i];
-    // Untimed: the session learns what link and edge are like.
-    if (auto text = devices_[i]->write(prompts_.front(), flags_.policies[i], flags_.tokens);
-        !text) {
+    // Untimed: session and policy learn what link, edge and drafts are like.
+    if (auto text = devices_[i]->write(prompts_.front(), *policies_[i], flags_.tokens); !text) {
       return fail(text.error());
     }
     step();
@@ -258,7 +266,7 @@ Result<LinkBenchOutcome> LinkBench::run(const std::function<void()>& step) {
     }
   }
   for (LinkBenchRow& row : outcome.rows) {
-    auto simulated = prediction_.predict(row.policy);
+    auto simulated = prediction_.predict(row.policy, flags_.repetitions);
     if (!simulated) {
       return fail(simulated.error());
     }

@@ -10,6 +10,7 @@
 
 #include "gelato/base/clock.h"
 #include "gelato/base/log.h"
+#include "gelato/control/policy.h"
 #include "gelato/edge_process.h"
 #include "gelato/energy/device_profile.h"
 #include "gelato/engine/backend.h"
@@ -97,7 +98,9 @@ class LinkBench {
   std::unique_ptr<engine::LanguageModel> draft_;
   std::vector<std::vector<spec::Token>> prompts_;
   LinkPrediction prediction_;
-  std::vector<std::unique_ptr<LiveDevice>> devices_;  // one per policy
+  // One of each per row: what device and policy learn they keep from text to text.
+  std::vector<std::unique_ptr<LiveDevice>> devices_;
+  std::vector<std::unique_ptr<control::Policy>> policies_;
 };
 
 }  // namespace gelato::cli

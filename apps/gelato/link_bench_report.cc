@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "gelato/comparison_report.h"
 #include "gelato/report/table.h"
 

@@ -1,7 +1,7 @@
 // How the result of `gelato bench link` is shown.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "gelato/link_bench.h"

@@ -1,5 +1,6 @@
 #include "gelato/link_options.h"
 
+#include <CLI/CLI.hpp>
 #include <utility>
 #include <variant>
 

@@ -1,7 +1,6 @@
 // --link: a link to emulate between device and edge.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -9,6 +8,10 @@
 #include "gelato/base/clock.h"
 #include "gelato/base/result.h"
 #include "gelato/link/link_emulator.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
 
 namespace gelato::cli {
 

@@ -40,32 +40,42 @@ sim::Setting setting_of(const LinkPrediction& p, bool writes_alone) {
 
 }  // namespace
 
-Result<RoundTotals> LinkPrediction::predict(const std::string& policy) const {
+Result<RoundTotals> LinkPrediction::predict(const std::string& policy,
+                                            std::uint32_t repetitions) const {
   RoundTotals sum;
   sim::Setting setting = setting_of(*this, policy == "edge-only");
   const std::uint64_t seeds = is_random(link) ? kSeeds : 1;
   for (std::uint64_t seed = 0; seed < seeds; ++seed) {
-    for (const sim::TracePrompt& prompt : trace->prompts) {
-      auto made = control::make_policy(policy);
-      if (!made) {
-        return fail(made.error());
-      }
-      std::vector<std::unique_ptr<control::Policy>> policies;
-      policies.push_back(*std::move(made));
+    auto made = control::make_policy(policy);
+    if (!made) {
+      return fail(made.error());
+    }
+    std::vector<std::unique_ptr<control::Policy>> policies;
+    policies.push_back(*std::move(made));
+    const auto write = [&](const sim::TracePrompt& prompt, std::uint64_t run_seed) {
       setting.prompt_set = prompt.set;
       setting.tokens = prompt.positions;
-      const auto run = sim::simulate(setting, policies, {.seed = seed, .foresight = {}});
-      if (!run) {
-        return fail(run.error());
+      return sim::simulate(setting, policies, {.seed = run_seed, .foresight = {}});
+    };
+    const std::uint64_t first = seed * (repetitions + 1);
+    if (auto text = write(trace->prompts.front(), first); !text) {
+      return fail(text.error());
+    }
+    for (std::uint32_t turn = 1; turn <= repetitions; ++turn) {
+      for (const sim::TracePrompt& prompt : trace->prompts) {
+        const auto run = write(prompt, first + turn);
+        if (!run) {
+          return fail(run.error());
+        }
+        const sim::DeviceTotals total = run->total();
+        sum += {.rounds = total.rounds,
+                .tokens = total.tokens,
+                .drafted = total.drafted,
+                .accepted = total.accepted,
+                .passes = total.passes,
+                .elapsed = total.elapsed,
+                .energy = total.energy.total()};
       }
-      const sim::DeviceTotals total = run->total();
-      sum += {.rounds = total.rounds,
-              .tokens = total.tokens,
-              .drafted = total.drafted,
-              .accepted = total.accepted,
-              .passes = total.passes,
-              .elapsed = total.elapsed,
-              .energy = total.energy.total()};
     }
   }
   return sum;

@@ -1,6 +1,7 @@
 // What the simulator says of a measured scenario.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -21,10 +22,12 @@ struct LinkPrediction {
   link::Trace link_trace;
   EdgeProbe edge;
 
-  // Every prompt's text once under a new policy, as LiveDevice::write() does it; the sum over the
-  // prompts and, on a link where chance plays a part, over kSeeds runs.
+  // What LinkBench does with a policy: it writes the first prompt's text to learn, and then
+  // `repetitions` times every prompt's, knowing what it has learnt. The sum over those and, on a
+  // link where chance plays a part, over kSeeds runs of all of it.
   // Errors: those of make_policy() and simulate().
-  [[nodiscard]] Result<RoundTotals> predict(const std::string& policy) const;
+  [[nodiscard]] Result<RoundTotals> predict(const std::string& policy,
+                                            std::uint32_t repetitions) const;
 
   static constexpr std::uint64_t kSeeds = 20;
 };

@@ -37,13 +37,9 @@ Result<std::unique_ptr<LiveDevice>> LiveDevice::create(const engine::Backend& ba
   return std::unique_ptr<LiveDevice>(new LiveDevice(std::move(*session), profile));
 }
 
-Result<LiveText> LiveDevice::write(std::span<const spec::Token> prompt, const std::string& policy,
+Result<LiveText> LiveDevice::write(std::span<const spec::Token> prompt, control::Policy& policy,
                                    std::uint32_t tokens) {
-  auto made = control::make_policy(policy);
-  if (!made) {
-    return fail(made.error());
-  }
-  ObservedPolicy observed(*std::move(made));
+  ObservedPolicy observed(policy);
   TokenList sink;
   const auto stats = session_->generate(
       prompt, {.sampler = {}, .max_tokens = tokens, .energy = &energy_, .pace = &pacing_}, observed,

@@ -31,10 +31,8 @@ class LiveDevice {
                                                     device::RemoteSessionOptions options,
                                                     const energy::DeviceProfile& profile);
 
-  // Writes after `prompt`, greedily, under a new policy, which knows nothing; what the session has
-  // learnt of link and edge stays.
-  // Errors: those of make_policy() and RemoteSession::generate(); kCancelled.
-  Result<LiveText> write(std::span<const spec::Token> prompt, const std::string& policy,
+  // Writes after `prompt`, greedily. Errors: those of RemoteSession::generate(); kCancelled.
+  Result<LiveText> write(std::span<const spec::Token> prompt, control::Policy& policy,
                          std::uint32_t tokens);
 
   [[nodiscard]] const device::RemoteSession& session() const { return *session_; }

@@ -1,10 +1,8 @@
 // Options on models and generation that several commands share, and what is made of them.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +13,10 @@
 #include "gelato/device/local_session.h"
 #include "gelato/engine/backend.h"
 #include "gelato/report/manifest.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
 
 namespace gelato::cli {
 

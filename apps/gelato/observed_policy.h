@@ -3,9 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
-#include <utility>
 
 #include "gelato/control/policy.h"
 
@@ -28,10 +26,10 @@ struct RoundTotals {
   [[nodiscard]] double passes_per_token() const;
 };
 
-// Decides as `inner` does.
+// Decides as `inner`, which must outlive this, does.
 class ObservedPolicy final : public control::Policy {
  public:
-  explicit ObservedPolicy(std::unique_ptr<control::Policy> inner) : inner_(std::move(inner)) {}
+  explicit ObservedPolicy(control::Policy& inner) : inner_(&inner) {}
 
   control::RoundPlan begin_round(const control::RoundContext& context) override;
   [[nodiscard]] bool keep_drafting(const control::DraftState& state) override {
@@ -44,7 +42,7 @@ class ObservedPolicy final : public control::Policy {
   [[nodiscard]] const RoundTotals& totals() const { return totals_; }
 
  private:
-  std::unique_ptr<control::Policy> inner_;
+  control::Policy* inner_;
   control::RoundMode mode_ = control::RoundMode::kSpeculate;
   RoundTotals totals_;
 };

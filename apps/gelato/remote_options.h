@@ -1,13 +1,16 @@
 // Options of a device that works with an edge, and what is made of them.
 #pragma once
 
-#include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "gelato/base/result.h"
 #include "gelato/device/remote_session.h"
 #include "gelato/link_options.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
 
 namespace gelato::cli {
 

@@ -1,4 +1,5 @@
 // gelato report: a result's JSON as a page, as CSV, or on the terminal.
+#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 

@@ -1,11 +1,14 @@
 // --json, --html and --csv: where the result of a measurement or simulation goes.
 #pragma once
 
-#include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "gelato/base/result.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
 
 namespace gelato::cli {
 

@@ -1,7 +1,7 @@
 // The result of a simulated scenario, for people and for other programs.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 

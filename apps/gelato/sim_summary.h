@@ -1,7 +1,7 @@
 // What a whole sweep says: gains over the best baseline, budgets, distance to the bound.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <vector>
 

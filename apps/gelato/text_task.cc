@@ -2,6 +2,9 @@
 
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
 #include "gelato/cli.h"
 #include "gelato/generation.h"
 #include "gelato/report/digest.h"

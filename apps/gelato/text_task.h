@@ -2,8 +2,7 @@
 // is shown, and what its result holds.
 #pragma once
 
-#include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +11,10 @@
 #include "gelato/base/result.h"
 #include "gelato/device/local_session.h"
 #include "gelato/text_sink.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
 
 namespace gelato::cli {
 

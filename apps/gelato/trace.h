@@ -1,7 +1,7 @@
 // gelato trace WHAT: each takes its arguments and returns the exit code.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 

@@ -2,8 +2,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <iterator>
+#include <nlohmann/json.hpp>
 
 #include "gelato/cli.h"
 #include "gelato/report/manifest.h"

@@ -30,7 +30,8 @@ class ModesInTurn final : public control::Policy {
 };
 
 TEST(ObservedPolicy, AddsUpRoundsAndCountsAPassForEachTokenOfABurst) {
-  ObservedPolicy policy(std::make_unique<ModesInTurn>());
+  ModesInTurn modes;
+  ObservedPolicy policy(modes);
   EXPECT_EQ(policy.name(), "modes");
   const auto round = [&](std::uint32_t drafted, std::uint32_t committed) {
     policy.begin_round({});
@@ -109,7 +110,7 @@ LinkPrediction prediction() {
 // Two rounds of two drafted tokens: 20 ms drafting, 20 bytes up, half of the stack's 2 ms each way,
 // a pass of 100 ms, 5 bytes down.
 TEST(LinkPrediction, IsTheTimeThatFollowsFromTheProbe) {
-  const auto totals = prediction().predict("static:2");
+  const auto totals = prediction().predict("static:2", 1);
   ASSERT_TRUE(totals.has_value()) << totals.error().message;
   EXPECT_EQ(totals->tokens, 6U);
   EXPECT_EQ(totals->rounds, 2U);
@@ -121,14 +122,31 @@ TEST(LinkPrediction, IsTheTimeThatFollowsFromTheProbe) {
 // The messages of a target that writes alone have their own sizes: 10 bytes to ask, then six passes
 // and the last answer of 7 bytes.
 TEST(LinkPrediction, StreamingHasMessagesOfItsOwn) {
-  const auto totals = prediction().predict("edge-only");
+  const auto totals = prediction().predict("edge-only", 1);
   ASSERT_TRUE(totals.has_value()) << totals.error().message;
   EXPECT_EQ(totals->passes, 6U);
   EXPECT_NEAR(totals->elapsed.value(), 0.010 + 0.011 + 6 * 0.100 + 0.007 + 0.011, 1e-9);
 }
 
+// Drafts that are always rejected. What the first text taught is known in those that count.
+TEST(LinkPrediction, APolicyKnowsWhatEarlierTextsTaughtIt) {
+  LinkPrediction scenario = prediction();
+  auto trace = std::make_shared<sim::DraftTrace>(*scenario.trace);
+  constexpr std::uint32_t kText = 40;
+  trace->prompts.front().positions = kText;
+  trace->target_tokens.assign(kText, 1);
+  trace->tokens.assign(std::size_t{kText} * trace->depth,
+                       {.top1 = 0.9F, .margin = 0.8F, .top_p = 1});
+  scenario.trace = std::move(trace);
+  const auto alone = scenario.predict("edge-only", 3);
+  const auto gelato = scenario.predict("gelato", 3);
+  ASSERT_TRUE(alone && gelato);
+  EXPECT_EQ(gelato->tokens, 3 * kText);
+  EXPECT_GT(gelato->tokens_per_s(), 0.94 * alone->tokens_per_s());
+}
+
 TEST(LinkPrediction, RefusesWhatIsNoPolicy) {
-  EXPECT_FALSE(prediction().predict("nonsense").has_value());
+  EXPECT_FALSE(prediction().predict("nonsense", 1).has_value());
 }
 
 }  // namespace

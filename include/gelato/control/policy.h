@@ -112,7 +112,8 @@ struct RoundOutcome {
 
 struct Why;  // why.h
 
-// Decides draft lengths. One object per generation; called from one thread, in the order
+// Decides draft lengths. One object for the texts of one device and pair of models, one after the
+// other: what it learns in one it knows in the next. Called from one thread, in the order
 // begin_round, keep_drafting*, end_round. Implementations must return legal decisions whatever
 // finite or non-finite numbers they are fed, and must not allocate per token.
 class Policy {

@@ -62,7 +62,7 @@ class WayLedger {
   Tally fast_;
 };
 
-// One per generation, one thread. Does not allocate.
+// One per policy, one thread. Does not allocate.
 class RoundPlanner {
  public:
   // The best round at these costs and prices. Leaving the present way needs a margin.

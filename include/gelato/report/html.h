@@ -1,7 +1,7 @@
 // A result as one HTML page that needs nothing else: no network, no other file, no server.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 

@@ -1,7 +1,7 @@
 // Results for other programs: JSON and text to a file or to standard output.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 

@@ -1,7 +1,7 @@
 // A result on a terminal.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "gelato/report/terminal.h"
