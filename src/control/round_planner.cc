@@ -37,8 +37,10 @@ constexpr double kLargestCorrection = 128.0;
 constexpr std::uint32_t kEvery = 8;
 constexpr double kChange = 1.1;
 constexpr std::uint32_t kUsualDraft = 4;
-// Nothing but drafts in the first rounds, unless even this acceptance would not make them pay.
+// Drafts in the first rounds if they may turn out to be worth so much more than they look, over
+// the root of the number of rounds; not if even this acceptance would not make them pay.
 constexpr std::uint32_t kFirstRounds = 8;
+constexpr double kFirstHope = 2.0;
 constexpr double kHope = 0.93;
 // While the target writes, nothing is learned about drafts. After this many stretches of kStretch
 // tokens a few are tried, then after twice as many, until tries cost these shares of time or
@@ -407,7 +409,9 @@ Way RoundPlanner::settle() {
   for (const Way way : {Way::kDraft, Way::kPipeline, Way::kBurst}) {
     leader = merit(way) > merit(leader) ? way : leader;
   }
-  if (leader == Way::kBurst && rounds_ <= kFirstRounds && !hopeless()) {
+  const double hope = kFirstHope / std::sqrt(rounds_);
+  if (leader == Way::kBurst && rounds_ <= kFirstRounds && !hopeless() &&
+      of(drafting).merit * (1.0 + hope) > of(Way::kBurst).merit) {
     leader = drafting;
   }
   const double kept = merit(way_) > 0.0 ? kMargin * merit(way_) : merit(way_);
