@@ -44,19 +44,17 @@ constexpr double kFirstHope = 2.0;
 constexpr double kHope = 0.93;
 // While the target writes, nothing is learned about drafts. After this many stretches of kStretch
 // tokens a few are tried, then after twice as many, until tries cost these shares of time or
-// joules, or the last number is reached. Only a couple at a time while they are expected to earn
-// less than so much of what the target does.
+// joules, or the last number is reached. How many at a time: the more, the nearer they are expected
+// to come to what the target earns.
 constexpr std::uint32_t kStretch = 64;
 constexpr std::uint32_t kFirstTry = 2;
 constexpr std::uint32_t kLastTry = 256;
 constexpr double kTryShare = 0.005;
-constexpr double kTryEnergy = 0.02;  // the same of the joules
+constexpr double kTryEnergy = 0.01;  // the same of the joules
 // Stretches up to the next try are one burst, so that they share a round trip; not more than keep
 // it at this share of the time, because a burst is not left when a cost changes.
 constexpr double kTripShare = 0.01;
-constexpr double kNear = 0.75;
-constexpr std::uint32_t kTries = 6;
-constexpr std::uint32_t kFarTries = 2;
+std::uint32_t tries_at(double worth) { return worth > 0.9 ? 12 : worth > 0.75 ? 6 : 2; }
 // After so many drafts those are forgotten that were predicted before the predictor knew the pair:
 // all but the last few.
 constexpr std::uint32_t kLearned = 20;
@@ -383,18 +381,31 @@ bool RoundPlanner::hopeless() const {
          prices_.merit(choices_[static_cast<std::size_t>(Way::kBurst)].round);
 }
 
-// Stretches between tries that keep the cost of the tries, and of the burst that is cut short for
-// them, at its share of the time.
+// Stretches between tries that keep what the tries cost more than the target's own tokens, and the
+// burst that is cut short for them, at its share of time and joules.
 std::uint32_t RoundPlanner::longest_wait(const RoundForecast& draft, std::uint32_t tries,
                                          double worth) const {
   const RoundChoice& burst = choices_[static_cast<std::size_t>(Way::kBurst)];
   const double stretch = std::min(1.0, static_cast<double>(kStretch) / burst.length);
   const Seconds time = tries * std::clamp(1.0 - worth, 0.0, 1.0) * draft.time + cost_.round_trip;
-  const Joules energy = tries * draft.energy;
+  const Joules energy =
+      tries *
+      std::max(draft.energy - draft.tokens * (burst.round.energy / burst.round.tokens), Joules());
   const double wait =
       std::max(time / (kTryShare * stretch * burst.round.time),
                energy / std::max(kTryEnergy * stretch * burst.round.energy, Joules(1e-12)));
   return static_cast<std::uint32_t>(std::clamp<double>(wait, kFirstTry, kLastTry));
+}
+
+// Of a way that drafts, against letting the target write: which of the two earns more, or, under a
+// budget, which needs fewer joules, whatever favours drafts. A budget may leave nothing else to
+// earn.
+double RoundPlanner::worth_of(const RoundChoice& draft) const {
+  const RoundChoice& burst = choices_[static_cast<std::size_t>(Way::kBurst)];
+  const auto per_joule = [](const RoundForecast& r) { return r.tokens / r.energy.value(); };
+  const double worth = draft.merit / burst.merit;
+  return prices_.per_joule > 0.0 ? std::max(worth, per_joule(draft.round) / per_joule(burst.round))
+                                 : worth;
 }
 
 Way RoundPlanner::settle() {
@@ -428,8 +439,8 @@ Way RoundPlanner::settle() {
   if (++in_way_ <= wait_) {
     return way_;
   }
-  const double worth = of(drafting).merit / of(Way::kBurst).merit;
-  const std::uint32_t tries = worth > kNear ? kTries : kFarTries;
+  const double worth = worth_of(of(drafting));
+  const std::uint32_t tries = tries_at(worth);
   if (in_way_ >= wait_ + tries) {
     wait_ = std::min(2 * wait_, longest_wait(of(drafting).round, tries, worth));
     in_way_ = 0;

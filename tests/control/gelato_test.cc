@@ -159,7 +159,8 @@ TEST(Gelato, ReportsAnInfeasibleBudgetAndWritesAsThriftilyAsItCan) {
     timeline.play(100);
     const Played played = timeline.play(1000);
     EXPECT_TRUE(policy->why()->infeasible) << budget;
-    EXPECT_LT(played.per_token().value(), 1.02 * least) << budget;
+    // The drafts that are tried meanwhile cost their share.
+    EXPECT_LT(played.per_token().value(), 1.03 * least) << budget;
   }
   const auto generous = make("gelato:joules=10");
   Timeline(*generous, text, cost, 16).play(1000);

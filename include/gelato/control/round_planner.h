@@ -112,6 +112,7 @@ class RoundPlanner {
   void fit_burst();
   [[nodiscard]] std::uint32_t longest_wait(const RoundForecast& draft, std::uint32_t tries,
                                            double worth) const;
+  [[nodiscard]] double worth_of(const RoundChoice& draft) const;
   Way settle();
   [[nodiscard]] RoundChoice& of(Way way) { return choices_[static_cast<std::size_t>(way)]; }
   [[nodiscard]] WayLedger& ledger(Way way) { return ledgers_[static_cast<std::size_t>(way)]; }
