@@ -13,6 +13,7 @@
 #include "gelato/device/remote_session.h"
 #include "gelato/edge_bench_report.h"
 #include "gelato/edge_process.h"
+#include "gelato/link/link_spec.h"
 #include "gelato/llama_server_load.h"
 #include "gelato/load_process.h"
 #include "gelato/model_options.h"
@@ -180,6 +181,9 @@ Result<void> bench_edge(EdgeBenchFlags flags) {
   if (const auto policy = control::make_policy(flags.policy); !policy) {
     return fail(policy.error());
   }
+  if (const auto link = flags.link.read(); !flags.link.link.empty() && !link) {
+    return fail(link.error());
+  }
   if (auto ok = find_models(flags); !ok) {
     return ok;
   }
@@ -223,6 +227,7 @@ Result<void> bench_edge(EdgeBenchFlags flags) {
   plan.prompts = std::move(*prompts);
   plan.edge.endpoint = flags.edge;
   plan.edge.insecure = flags.insecure;
+  plan.link = flags.link;
   if (flags.edge.empty()) {
     auto started = start_edge(flags, flags.target, clock);
     if (!started) {
@@ -323,8 +328,10 @@ int bench_edge_command(const std::vector<std::string>& arguments) {
                  "many clients (scripts/llama_server.sh compiles it)")
       ->type_name("FILE");
   app.add_flag("--insecure", flags.insecure, "That edge is without TLS");
+  flags.link.add_to(app);
   flags.output.add_to(app);
-  app.footer("\nExample:\n  gelato bench edge --devices 32 --replay --json edge.json\n");
+  app.footer("Links:\n" + link::link_preset_help() +
+             "\nExample:\n  gelato bench edge --devices 32 --replay --json edge.json\n");
   int exit_code = kSuccess;
   if (!parse(app, arguments, exit_code)) {
     return exit_code;

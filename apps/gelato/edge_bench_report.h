@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gelato/bare_loop.h"
+#include "gelato/link_options.h"
 #include "gelato/llama_server_load.h"
 #include "gelato/load_result.h"
 #include "gelato/report/summary.h"
@@ -22,6 +23,7 @@ struct EdgeBenchFlags {
   std::string draft;
   std::string edge;  // empty: a child process
   bool insecure = false;
+  LinkFlags link;
   std::uint32_t devices = 32;
   std::uint32_t devices_per_process = 4;
   std::string policy = "static:4";

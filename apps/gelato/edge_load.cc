@@ -9,6 +9,7 @@
 
 #include "gelato/cli.h"
 #include "gelato/control/policy.h"
+#include "gelato/device/link_relay.h"
 #include "gelato/device/remote_verifier.h"
 #include "gelato/device/round_loop.h"
 #include "gelato/engine/context.h"
@@ -39,27 +40,26 @@ class LoadSink final : public device::TokenSink {
 // One device. Made on the main thread, works on its own.
 class EdgeLoad::Device {
  public:
-  static Result<std::unique_ptr<Device>> create(EdgeLoad& load, std::size_t number, bool replay);
+  // To learn drafts: on the real link, drafting, whatever the plan says.
+  static Result<std::unique_ptr<Device>> create_to_learn(EdgeLoad& load);
+  static Result<std::unique_ptr<Device>> create(EdgeLoad& load, std::uint32_t number);
 
   // Texts one after the other until `stop`, or, with `texts`, so many.
   Result<void> work(const std::atomic<bool>& stop, std::optional<std::size_t> texts);
-
-  // Writes down what it drafts. Without replay only.
-  void record(DraftScript& script) {
-    recorder_ = std::make_unique<RecordingDrafter>(*model_drafter_, script);
-    drafter_ = recorder_.get();
-  }
 
   std::atomic<bool> under_way{false};
   [[nodiscard]] const std::vector<AnsweredDraft>& answers() const { return measured_->answers(); }
   [[nodiscard]] std::uint64_t losses() const { return verifier_->stats().losses; }
 
  private:
-  Device(EdgeLoad& load, std::size_t number) : load_(&load), number_(number) {}
+  Device(EdgeLoad& load, std::uint32_t number) : load_(&load), number_(number) {}
+  Result<void> connect(bool emulate_link);
+  Result<void> make_drafter();
   Result<void> write_text(const std::vector<spec::Token>& prompt, const std::atomic<bool>& stop);
 
   EdgeLoad* load_;
-  std::size_t number_;
+  std::uint32_t number_;
+  std::unique_ptr<device::LinkRelay> relay_;  // null without an emulated link
   std::unique_ptr<device::GrpcTransport> transport_;
   std::unique_ptr<MeasuredTransport> measured_;
   std::unique_ptr<device::RemoteVerifier> verifier_;
@@ -72,42 +72,78 @@ class EdgeLoad::Device {
 };
 
 Result<std::unique_ptr<EdgeLoad::Device>> EdgeLoad::Device::create(EdgeLoad& load,
-                                                                   std::size_t number,
-                                                                   bool replay) {
+                                                                   std::uint32_t number) {
   std::unique_ptr<Device> device(new Device(load, number));
-  auto transport = device::GrpcTransport::create(load.plan_.edge, interrupted);
-  if (!transport) {
-    return fail(transport.error());
+  if (auto ok = device->connect(true); !ok) {
+    return fail(ok.error());
   }
-  auto policy = control::make_policy(load.plan_.policy);
-  if (!policy) {
-    return fail(policy.error());
-  }
-  device->transport_ = std::move(*transport);
-  device->policy_ = std::move(*policy);
-  device->measured_ = std::make_unique<MeasuredTransport>(*device->transport_, *load.clock_);
-  device->verifier_ = std::make_unique<device::RemoteVerifier>(
-      *device->measured_, *load.clock_, *load.log_, Rng(number, "reconnect"), load.terms_,
-      device::RemoteOptions{
-          .name = load.plan_.edge.endpoint, .reconnect = {}, .interrupted = interrupted});
-  if (replay) {
+  if (load.plan_.replay) {
     device->replay_ = std::make_unique<ReplayDrafter>(load.script_);
     device->drafter_ = device->replay_.get();
-    return device;
+  } else if (auto ok = device->make_drafter(); !ok) {
+    return fail(ok.error());
   }
-  auto context = engine::Context::create(*load.draft_,
-                                         {.tokens = load.draft_->info().context_length,
-                                          .max_rows = 1,
-                                          .threads = engine::default_threads(load.draft_->info()),
-                                          .pool = {}});
+  return device;
+}
+
+Result<std::unique_ptr<EdgeLoad::Device>> EdgeLoad::Device::create_to_learn(EdgeLoad& load) {
+  std::unique_ptr<Device> device(new Device(load, load.plan_.first));
+  if (auto ok = device->connect(false); !ok) {
+    return fail(ok.error());
+  }
+  if (auto ok = device->make_drafter(); !ok) {
+    return fail(ok.error());
+  }
+  device->recorder_ = std::make_unique<RecordingDrafter>(*device->model_drafter_, load.script_);
+  device->drafter_ = device->recorder_.get();
+  return device;
+}
+
+Result<void> EdgeLoad::Device::connect(bool emulate_link) {
+  const LoadPlan& plan = load_->plan_;
+  device::EdgeAddress address = plan.edge;
+  if (emulate_link && !plan.link.link.empty()) {
+    auto link = plan.link.make(number_, *load_->clock_);
+    if (!link) {
+      return fail(link.error());
+    }
+    auto relay = device::LinkRelay::start({.edge = address.endpoint, .link = *std::move(link)},
+                                          *load_->clock_);
+    if (!relay) {
+      return fail(relay.error());
+    }
+    relay_ = std::move(*relay);
+    address.authority = std::exchange(address.endpoint, relay_->endpoint());
+  }
+  auto transport = device::GrpcTransport::create(address, interrupted);
+  auto policy = control::make_policy(plan.policy);
+  if (!transport || !policy) {
+    return fail(transport ? policy.error() : transport.error());
+  }
+  transport_ = std::move(*transport);
+  policy_ = std::move(*policy);
+  measured_ = std::make_unique<MeasuredTransport>(*transport_, *load_->clock_);
+  verifier_ = std::make_unique<device::RemoteVerifier>(
+      *measured_, *load_->clock_, *load_->log_, Rng(number_, "reconnect"), load_->terms_,
+      device::RemoteOptions{
+          .name = plan.edge.endpoint, .reconnect = {}, .interrupted = interrupted});
+  return {};
+}
+
+Result<void> EdgeLoad::Device::make_drafter() {
+  const engine::ModelInfo& info = load_->draft_->info();
+  auto context = engine::Context::create(*load_->draft_, {.tokens = info.context_length,
+                                                          .max_rows = 1,
+                                                          .threads = engine::default_threads(info),
+                                                          .pool = {}});
   if (!context) {
     return fail(context.error());
   }
-  device->context_ = std::move(*context);
-  device->model_drafter_ = std::make_unique<engine::ModelDrafter>(
-      *device->context_, engine::SamplerParams{}, load.terms_.common_vocab, 0);
-  device->drafter_ = device->model_drafter_.get();
-  return device;
+  context_ = std::move(*context);
+  model_drafter_ = std::make_unique<engine::ModelDrafter>(*context_, engine::SamplerParams{},
+                                                          load_->terms_.common_vocab, 0);
+  drafter_ = model_drafter_.get();
+  return {};
 }
 
 Result<void> EdgeLoad::Device::write_text(const std::vector<spec::Token>& prompt,
@@ -186,11 +222,10 @@ Result<void> EdgeLoad::contact() {
 }
 
 Result<void> EdgeLoad::learn_drafts() {
-  auto device = Device::create(*this, 0, false);
+  const auto device = Device::create_to_learn(*this);
   if (!device) {
     return fail(device.error());
   }
-  (*device)->record(script_);
   const std::atomic<bool> stop{false};
   return (*device)->work(stop, plan_.prompts.size());
 }
@@ -198,7 +233,7 @@ Result<void> EdgeLoad::learn_drafts() {
 Result<void> EdgeLoad::begin() {
   devices_.clear();
   for (std::uint32_t i = 0; i < plan_.devices; ++i) {
-    auto device = Device::create(*this, plan_.first + i, plan_.replay);
+    auto device = Device::create(*this, plan_.first + i);
     if (!device) {
       return fail(device.error());
     }

@@ -15,6 +15,7 @@
 #include "gelato/device/edge_dialogue.h"
 #include "gelato/device/grpc_transport.h"
 #include "gelato/engine/language_model.h"
+#include "gelato/link_options.h"
 #include "gelato/load_result.h"
 #include "gelato/replay_drafter.h"
 
@@ -22,6 +23,7 @@ namespace gelato::cli {
 
 struct LoadPlan {
   device::EdgeAddress edge;  // with no more than an endpoint and `insecure`
+  LinkFlags link;            // each device has one of its own
   std::uint32_t devices = 32;
   std::uint32_t first = 0;  // the number of the first of them
   std::string policy = "static:4";
@@ -33,7 +35,7 @@ struct LoadPlan {
 class EdgeLoad {
  public:
   // Asks the edge what it serves; in a plan with `replay`, writes every prompt's text once to learn
-  // the drafts. `draft`, `clock` and `log` must outlive the load.
+  // the drafts; both without the link. `draft`, `clock` and `log` must outlive the load.
   // Errors: those of GrpcTransport, Context::create() and make_policy(); kUnsupported for a draft
   // model whose vocabulary has not as many tokens as the edge's.
   static Result<std::unique_ptr<EdgeLoad>> create(LoadPlan plan, const engine::LanguageModel& draft,

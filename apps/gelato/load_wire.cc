@@ -40,9 +40,10 @@ bool is_row(const nlohmann::json& row) {
 
 std::string to_line(const LoadPlan& plan) {
   const nlohmann::json line = {{"edge", plan.edge.endpoint}, {"insecure", plan.edge.insecure},
-                               {"devices", plan.devices},    {"first", plan.first},
-                               {"policy", plan.policy},      {"replay", plan.replay},
-                               {"tokens", plan.tokens},      {"prompts", plan.prompts}};
+                               {"link", plan.link.link},     {"devices", plan.devices},
+                               {"first", plan.first},        {"policy", plan.policy},
+                               {"replay", plan.replay},      {"tokens", plan.tokens},
+                               {"prompts", plan.prompts}};
   return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -52,6 +53,7 @@ Result<LoadPlan> plan_of(const std::string& line) {
     const nlohmann::json said = nlohmann::json::parse(line);
     said.at("edge").get_to(plan.edge.endpoint);
     said.at("insecure").get_to(plan.edge.insecure);
+    said.at("link").get_to(plan.link.link);
     said.at("devices").get_to(plan.devices);
     said.at("first").get_to(plan.first);
     said.at("policy").get_to(plan.policy);

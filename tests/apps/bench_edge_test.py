@@ -55,12 +55,14 @@ class BenchEdge(cli.CommandTest):
     def test_devices_in_processes_write_and_are_counted(self):
         path = self.folder / "edge.json"
         result = self.bench("--devices", "5", "--devices-per-process", "2", "--repetitions", "2",
-                            "--replay", "--json", path)  # fmt: skip
+                            "--replay", "--link", "rate=20mbit,delay=5ms", "--json", path)  # fmt: skip
         self.assert_works(result)
         data = json.loads(path.read_text())
         self.assertEqual(set(data), KEYS)
         self.assertEqual((data["devices"], data["processes"]), (5, 3))
         self.assertEqual(data["repetitions"], 2)
+        self.assertEqual(data["link"], "rate=20mbit,delay=5ms")
+        self.assertGreater(data["verdict_p50_s"], 0.01)
         self.assertGreater(data["fairness_rounds_min_over_mean"]["min"], 0)
         self.assertGreater(data["tokens_per_s"]["min"], 0)
         self.assertLessEqual(data["batch_sessions_mean"]["max"], 5)
@@ -83,6 +85,7 @@ class BenchEdge(cli.CommandTest):
         other = self.tiny("draft.gguf")
         self.assert_refused(self.bench("--model-draft", other), FAILED, "name a draft model")
         self.assert_refused(self.bench("--devices-per-process", "0"), USAGE, "1")
+        self.assert_refused(self.bench("--link", "rate=fast"), USAGE, "rate")
 
     def test_the_command_for_devices_is_not_for_people(self):
         result = cli.run("bench", "edge-devices")
