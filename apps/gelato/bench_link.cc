@@ -111,6 +111,10 @@ void add_options(CLI::App& app, LinkBenchFlags& flags, std::vector<std::string>&
   app.add_option("--link", flags.link.link,
                  fmt::format("The link, emulated; see below (default: {})", flags.link.link))
       ->type_name("LINK");
+  app.add_option("--devices", flags.devices,
+                 "Devices that write at the same time, each with a link of its own (default: 1)")
+      ->type_name("N")
+      ->check(in_range(1, 64));
   app.add_option("--pace", flags.pace,
                  fmt::format("Device profile that gives the time of drafting and the joules "
                              "(default: {})",

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <thread>
 #include <utility>
 
 #include "gelato/cli.h"
@@ -145,7 +146,14 @@ device::EdgeAddress LinkBench::address() const {
 }
 
 Result<void> LinkBench::start_edge() {
-  const std::string sessions = std::to_string(flags_.policies.size() + 1);
+  const std::size_t wanted = flags_.policies.size() * flags_.devices + 1;
+  if (wanted >= engine::kMaxSequences) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{} policies on {} devices each are more than the {} sessions that an "
+                            "edge can hold; name fewer with --policy",
+                            flags_.policies.size(), flags_.devices, engine::kMaxSequences - 2));
+  }
+  const std::string sessions = std::to_string(wanted);
   auto edge = EdgeProcess::start(
       "",
       {"--model", flags_.target, "--max-sessions", sessions, "--max-sessions-per-client", sessions,
@@ -164,28 +172,35 @@ Result<void> LinkBench::start_edge() {
   return {};
 }
 
+Result<LinkBench::Seat> LinkBench::make_seat(const std::string& policy, std::uint32_t number) {
+  auto link = flags_.link.make(number, *clock_);
+  if (!link) {
+    return fail(link.error());
+  }
+  device::RemoteSessionOptions options;
+  options.edge = address();
+  options.remote.interrupted = interrupted;
+  options.link = *std::move(link);
+  options.draft_path = flags_.draft;
+  auto device =
+      LiveDevice::create(*backend_, *clock_, *log_, std::move(options), prediction_.profile);
+  auto made = control::make_policy(policy);
+  if (!device || !made) {
+    return fail(device ? made.error() : device.error());
+  }
+  return Seat{.device = *std::move(device), .policy = *std::move(made)};
+}
+
 Result<void> LinkBench::make_devices() {
-  for (std::size_t i = 0; i < flags_.policies.size(); ++i) {
-    auto link = flags_.link.make(0, *clock_);
-    if (!link) {
-      return fail(link.error());
+  for (const std::string& policy : flags_.policies) {
+    auto& row = seats_.emplace_back();
+    for (std::uint32_t number = 0; number < flags_.devices; ++number) {
+      auto seat = make_seat(policy, number);
+      if (!seat) {
+        return fail(seat.error());
+      }
+      row.push_back(std::move(*seat));
     }
-    device::RemoteSessionOptions options;
-    options.edge = address();
-    options.remote.interrupted = interrupted;
-    options.link = *std::move(link);
-    options.draft_path = flags_.draft;
-    auto device =
-        LiveDevice::create(*backend_, *clock_, *log_, std::move(options), prediction_.profile);
-    if (!device) {
-      return fail(device.error());
-    }
-    auto policy = control::make_policy(flags_.policies[i]);
-    if (!policy) {
-      return fail(policy.error());
-    }
-    devices_.push_back(*std::move(device));
-    policies_.push_back(*std::move(policy));
   }
   return {};
 }
@@ -205,36 +220,68 @@ Result<Agreement> LinkBench::compare(std::size_t prompt,
   return match ? Result<Agreement>(match->agreement) : fail(match.error());
 }
 
-// One prompt under every policy, once.
-Result<void> LinkBench::measure(std::size_t prompt, LinkBenchOutcome& outcome) {
+Result<std::vector<LiveText>> LinkBench::write(std::vector<Seat>& row, std::size_t prompt) {
+  std::vector<Result<LiveText>> written(row.size(), LiveText{});
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    threads.emplace_back([&, i] {
+      written[i] = row[i].device->write(prompts_[prompt], *row[i].policy, flags_.tokens);
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  std::vector<LiveText> texts;
+  for (auto& text : written) {
+    if (!text) {
+      return fail(text.error());
+    }
+    texts.push_back(std::move(*text));
+  }
+  return texts;
+}
+
+// Untimed: the simulator knows nothing of prompts.
+Result<void> LinkBench::read_prompt(std::vector<Seat>& row, std::size_t prompt) {
   const auto edge_only = control::make_policy("edge-only");
   if (!edge_only) {
     return fail(edge_only.error());
   }
-  for (std::size_t i = 0; i < devices_.size(); ++i) {
-    LinkBenchRow& row = outcome.rows[i];
-    // Untimed: the edge reads the prompt, which the simulator knows nothing of.
-    if (auto read = devices_[i]->write(prompts_[prompt], **edge_only, 1); !read) {
+  for (const Seat& seat : row) {
+    if (auto read = seat.device->write(prompts_[prompt], **edge_only, 1); !read) {
       return fail(read.error());
     }
-    const auto text = devices_[i]->write(prompts_[prompt], *policies_[i], flags_.tokens);
-    if (!text) {
-      return fail(text.error().code, fmt::format("{}: {}", row.policy, text.error().message));
+  }
+  return {};
+}
+
+// One prompt under every policy, once.
+Result<void> LinkBench::measure(std::size_t prompt, LinkBenchOutcome& outcome) {
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
+    LinkBenchRow& row = outcome.rows[i];
+    if (auto ok = read_prompt(seats_[i], prompt); !ok) {
+      return ok;
     }
-    row.repetitions.back() += text->rounds;
-    row.unverified += text->unverified;
-    outcome.late += text->late;
-    if (text->unverified > 0) {
-      continue;
+    const auto texts = write(seats_[i], prompt);
+    if (!texts) {
+      return fail(texts.error().code, fmt::format("{}: {}", row.policy, texts.error().message));
     }
-    const auto agreement = compare(prompt, text->tokens);
-    if (!agreement) {
-      return fail(agreement.error());
-    }
-    row.agreement = std::max(row.agreement, *agreement);
-    if (row.agreement == Agreement::kDifferent) {
-      return fail(ErrorCode::kInternal,
-                  fmt::format("{} wrote another text than the target alone", row.policy));
+    for (const LiveText& text : *texts) {
+      row.repetitions.back() += text.rounds;
+      row.unverified += text.unverified;
+      outcome.late += text.late;
+      if (text.unverified > 0) {
+        continue;
+      }
+      const auto agreement = compare(prompt, text.tokens);
+      if (!agreement) {
+        return fail(agreement.error());
+      }
+      row.agreement = std::max(row.agreement, *agreement);
+      if (row.agreement == Agreement::kDifferent) {
+        return fail(ErrorCode::kInternal,
+                    fmt::format("{} wrote another text than the target alone", row.policy));
+      }
     }
   }
   return {};
@@ -244,10 +291,10 @@ Result<LinkBenchOutcome> LinkBench::run(const std::function<void()>& step) {
   LinkBenchOutcome outcome;
   outcome.edge = prediction_.edge;
   outcome.profile = prediction_.profile.name;
-  for (std::size_t i = 0; i < devices_.size(); ++i) {
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
     outcome.rows.emplace_back().policy = flags_.policies[i];
     // Untimed: session and policy learn what link, edge and drafts are like.
-    if (auto text = devices_[i]->write(prompts_.front(), *policies_[i], flags_.tokens); !text) {
+    if (auto text = write(seats_[i], 0); !text) {
       return fail(text.error());
     }
     step();
@@ -260,13 +307,13 @@ Result<LinkBenchOutcome> LinkBench::run(const std::function<void()>& step) {
       if (auto ok = measure(prompt, outcome); !ok) {
         return fail(ok.error());
       }
-      for (std::size_t i = 0; i < devices_.size(); ++i) {
+      for (std::size_t i = 0; i < seats_.size(); ++i) {
         step();
       }
     }
   }
   for (LinkBenchRow& row : outcome.rows) {
-    auto simulated = prediction_.predict(row.policy, flags_.repetitions);
+    auto simulated = prediction_.predict(row.policy, flags_.devices, flags_.repetitions);
     if (!simulated) {
       return fail(simulated.error());
     }

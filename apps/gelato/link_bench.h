@@ -28,6 +28,7 @@ struct LinkBenchFlags {
   std::string draft;
   LinkFlags link{.link = "rate=1mbit,delay=20ms"};
   std::string pace = "phone";
+  std::uint32_t devices = 1;  // that write at the same time
   double edge_pass_s = 0.04;
   double edge_token_s = 0.0;
   std::vector<std::string> policies;
@@ -42,7 +43,7 @@ std::vector<std::string> default_link_policies();
 
 struct LinkBenchRow {
   std::string policy;
-  std::vector<RoundTotals> repetitions;  // all prompts added up
+  std::vector<RoundTotals> repetitions;  // all prompts and devices added up
   RoundTotals simulated;
   std::uint64_t unverified = 0;  // not the target's text
   Agreement agreement = Agreement::kIdentical;
@@ -75,16 +76,26 @@ class LinkBench {
 
   // Calls of `step` in run().
   [[nodiscard]] std::uint64_t steps() const;
-  // In every repetition, prompt by prompt, all policies take turns; then the simulations. Every
-  // text is compared with the target's.
+  // In every repetition, prompt by prompt, all policies take turns, each with all its devices at
+  // once; then the simulations. Every text is compared with the target's.
   // Errors: those of LiveDevice and LinkPrediction; kInternal for a text that is not the target's.
   Result<LinkBenchOutcome> run(const std::function<void()>& step);
 
  private:
+  // What device and policy learn they keep from text to text.
+  struct Seat {
+    std::unique_ptr<LiveDevice> device;
+    std::unique_ptr<control::Policy> policy;
+  };
+
   LinkBench(LinkBenchFlags flags, const engine::Backend& backend, const Clock& clock, Log& log);
   Result<void> start_edge();
   Result<void> record_trace();
   Result<void> make_devices();
+  Result<Seat> make_seat(const std::string& policy, std::uint32_t number);
+  // All devices of the row, at the same time.
+  Result<std::vector<LiveText>> write(std::vector<Seat>& row, std::size_t prompt);
+  Result<void> read_prompt(std::vector<Seat>& row, std::size_t prompt);
   Result<void> measure(std::size_t prompt, LinkBenchOutcome& outcome);
   Result<Agreement> compare(std::size_t prompt, const std::vector<spec::Token>& text) const;
   [[nodiscard]] device::EdgeAddress address() const;
@@ -98,9 +109,7 @@ class LinkBench {
   std::unique_ptr<engine::LanguageModel> draft_;
   std::vector<std::vector<spec::Token>> prompts_;
   LinkPrediction prediction_;
-  // One of each per row: what device and policy learn they keep from text to text.
-  std::vector<std::unique_ptr<LiveDevice>> devices_;
-  std::vector<std::unique_ptr<control::Policy>> policies_;
+  std::vector<std::vector<Seat>> seats_;  // by row
 };
 
 }  // namespace gelato::cli

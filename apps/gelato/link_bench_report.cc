@@ -72,6 +72,7 @@ nlohmann::json to_json(const LinkBenchFlags& flags, const LinkBenchOutcome& outc
   nlohmann::json result;
   result["benchmark"] = "link";
   result["link"] = flags.link.link;
+  result["devices"] = flags.devices;
   result["pace"] = outcome.profile;
   result["energy_source"] = source;
   result["edge_pace"] = {{"pass_s", flags.edge_pass_s}, {"token_s", flags.edge_token_s}};

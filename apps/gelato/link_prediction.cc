@@ -40,18 +40,21 @@ sim::Setting setting_of(const LinkPrediction& p, bool writes_alone) {
 
 }  // namespace
 
-Result<RoundTotals> LinkPrediction::predict(const std::string& policy,
+Result<RoundTotals> LinkPrediction::predict(const std::string& policy, std::uint32_t devices,
                                             std::uint32_t repetitions) const {
   RoundTotals sum;
   sim::Setting setting = setting_of(*this, policy == "edge-only");
+  setting.devices = devices;
   const std::uint64_t seeds = is_random(link) ? kSeeds : 1;
   for (std::uint64_t seed = 0; seed < seeds; ++seed) {
-    auto made = control::make_policy(policy);
-    if (!made) {
-      return fail(made.error());
-    }
     std::vector<std::unique_ptr<control::Policy>> policies;
-    policies.push_back(*std::move(made));
+    while (policies.size() < devices) {
+      auto made = control::make_policy(policy);
+      if (!made) {
+        return fail(made.error());
+      }
+      policies.push_back(*std::move(made));
+    }
     const auto write = [&](const sim::TracePrompt& prompt, std::uint64_t run_seed) {
       setting.prompt_set = prompt.set;
       setting.tokens = prompt.positions;

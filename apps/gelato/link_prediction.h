@@ -22,11 +22,11 @@ struct LinkPrediction {
   link::Trace link_trace;
   EdgeProbe edge;
 
-  // What LinkBench does with a policy: it writes the first prompt's text to learn, and then
-  // `repetitions` times every prompt's, knowing what it has learnt. The sum over those and, on a
-  // link where chance plays a part, over kSeeds runs of all of it.
+  // What LinkBench does with a policy: all devices write the first prompt's text to learn, and then
+  // `repetitions` times every prompt's, knowing what they have learnt. The sum over devices, those
+  // texts and, on a link where chance plays a part, kSeeds runs of all of it.
   // Errors: those of make_policy() and simulate().
-  [[nodiscard]] Result<RoundTotals> predict(const std::string& policy,
+  [[nodiscard]] Result<RoundTotals> predict(const std::string& policy, std::uint32_t devices,
                                             std::uint32_t repetitions) const;
 
   static constexpr std::uint64_t kSeeds = 20;

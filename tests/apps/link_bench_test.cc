@@ -110,7 +110,7 @@ LinkPrediction prediction() {
 // Two rounds of two drafted tokens: 20 ms drafting, 20 bytes up, half of the stack's 2 ms each way,
 // a pass of 100 ms, 5 bytes down.
 TEST(LinkPrediction, IsTheTimeThatFollowsFromTheProbe) {
-  const auto totals = prediction().predict("static:2", 1);
+  const auto totals = prediction().predict("static:2", 1, 1);
   ASSERT_TRUE(totals.has_value()) << totals.error().message;
   EXPECT_EQ(totals->tokens, 6U);
   EXPECT_EQ(totals->rounds, 2U);
@@ -122,10 +122,20 @@ TEST(LinkPrediction, IsTheTimeThatFollowsFromTheProbe) {
 // The messages of a target that writes alone have their own sizes: 10 bytes to ask, then six passes
 // and the last answer of 7 bytes.
 TEST(LinkPrediction, StreamingHasMessagesOfItsOwn) {
-  const auto totals = prediction().predict("edge-only", 1);
+  const auto totals = prediction().predict("edge-only", 1, 1);
   ASSERT_TRUE(totals.has_value()) << totals.error().message;
   EXPECT_EQ(totals->passes, 6U);
   EXPECT_NEAR(totals->elapsed.value(), 0.010 + 0.011 + 6 * 0.100 + 0.007 + 0.011, 1e-9);
+}
+
+// A second device's drafts lengthen the passes that both share, by what a token adds.
+TEST(LinkPrediction, DevicesShareTheEdge) {
+  const auto one = prediction().predict("static:2", 1, 1);
+  const auto two = prediction().predict("static:2", 2, 1);
+  ASSERT_TRUE(one && two);
+  EXPECT_EQ(two->tokens, 2 * one->tokens);
+  EXPECT_EQ(two->rounds, 2 * one->rounds);
+  EXPECT_LT(two->tokens_per_s(), one->tokens_per_s()) << "of a device";
 }
 
 // Drafts that are always rejected. What the first text taught is known in those that count.
@@ -138,15 +148,15 @@ TEST(LinkPrediction, APolicyKnowsWhatEarlierTextsTaughtIt) {
   trace->tokens.assign(std::size_t{kText} * trace->depth,
                        {.top1 = 0.9F, .margin = 0.8F, .top_p = 1});
   scenario.trace = std::move(trace);
-  const auto alone = scenario.predict("edge-only", 3);
-  const auto gelato = scenario.predict("gelato", 3);
+  const auto alone = scenario.predict("edge-only", 1, 3);
+  const auto gelato = scenario.predict("gelato", 1, 3);
   ASSERT_TRUE(alone && gelato);
   EXPECT_EQ(gelato->tokens, 3 * kText);
   EXPECT_GT(gelato->tokens_per_s(), 0.94 * alone->tokens_per_s());
 }
 
 TEST(LinkPrediction, RefusesWhatIsNoPolicy) {
-  EXPECT_FALSE(prediction().predict("nonsense", 1).has_value());
+  EXPECT_FALSE(prediction().predict("nonsense", 1, 1).has_value());
 }
 
 }  // namespace
