@@ -3,9 +3,9 @@
 // Outer loop, once per round: (6) the tokens a draft of gamma yields at the reference acceptance
 // rate rho_0, (7) the energy queue, (8) the length that maximises V E[N]/T - Q E by enumeration of
 // 1..gamma_0. Inner loop, once per drafted token: (10) to (13), a bucket that fills with the
-// entropy H = -sum q ln q of the drafted row (spec::RowStats::entropy) above H_th and ends the draft
-// when it holds more than Theta_th. The notes that this is built from do not spell out (9); by its
-// place it defines H.
+// entropy H = -sum q ln q of the drafted row (spec::RowStats::entropy) above H_th and ends the
+// draft when it holds more than Theta_th. The notes that this is built from do not spell out (9);
+// by its place it defines H.
 //
 // T and E of a length come from the round's CostEstimate, with the paper's accounting: draft and
 // uplink cost energy, waiting does not (3). While the device's drafting speed is unknown (zero) it
