@@ -1,9 +1,11 @@
 // gelato bench edge-devices: one process of the devices of `gelato bench edge`, which starts it and
 // speaks to it as load_wire.h says.
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <iostream>
 #include <string>
+#include <string_view>
 
 #include "gelato/bench.h"
 #include "gelato/cli.h"
@@ -13,9 +15,9 @@
 namespace gelato::cli {
 namespace {
 
-Result<void> answer(std::string line) {
+Result<void> answer(std::string_view line) {
   Output out(STDOUT_FILENO);
-  out.write(line + "\n");
+  out.write(fmt::format("{}\n", line));
   return out.status();
 }
 
@@ -26,7 +28,7 @@ Result<void> take_turn(EdgeLoad& load) {
   if (auto ok = load.begin(); !ok) {
     return ok;
   }
-  if (auto ok = answer(std::string(kUnderWay)); !ok) {
+  if (auto ok = answer(kUnderWay); !ok) {
     return ok;
   }
   std::string line;
@@ -58,7 +60,7 @@ Result<void> be_devices(const std::string& draft_path) {
   if (!load) {
     return fail(load.error());
   }
-  if (auto ok = answer(std::string(kReady)); !ok) {
+  if (auto ok = answer(kReady); !ok) {
     return ok;
   }
   while (hear(line) && line == kBegin) {

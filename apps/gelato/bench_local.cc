@@ -87,8 +87,8 @@ Result<std::vector<Agreement>> check_texts(const Outcome& outcome, const Compari
 // All of our measurements together.
 double outside_decode(const Outcome& outcome) {
   std::vector<double> values;
-  for (std::size_t i = 0; i < outcome.rows.size(); ++i) {
-    for (const Measurement& m : outcome.rows[i].repetitions) {
+  for (const Row& row : outcome.rows) {
+    for (const Measurement& m : row.repetitions) {
       values.push_back(m.outside_decode());  // NaN for the peer, which a Summary leaves out
     }
   }

@@ -8,11 +8,7 @@
 #include <vector>
 
 #include "gelato/base/result.h"
-
-namespace CLI {
-class App;
-class Validator;
-}  // namespace CLI
+#include "gelato/cli11_fwd.h"
 
 namespace gelato::cli {
 

@@ -217,7 +217,7 @@ Result<void> generate(const DeviceFlags& flags) {
     return fail(session.error());
   }
   Turns turns(**session, flags, *options, **policy);
-  const auto ok = interactive ? converse(turns) : turns.take(*prompt);
+  auto ok = interactive ? converse(turns) : turns.take(*prompt);
   (*session)->close();
   return ok;
 }

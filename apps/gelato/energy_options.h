@@ -9,13 +9,10 @@
 
 #include "gelato/base/clock.h"
 #include "gelato/base/result.h"
+#include "gelato/cli11_fwd.h"
 #include "gelato/device/energy_account.h"
 #include "gelato/device/paced_drafter.h"
 #include "gelato/energy/meters.h"
-
-namespace CLI {
-class App;
-}  // namespace CLI
 
 namespace gelato::cli {
 

@@ -6,11 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "gelato/cli11_fwd.h"
 #include "gelato/device/local_session.h"
-
-namespace CLI {
-class App;
-}  // namespace CLI
 
 namespace gelato::cli {
 

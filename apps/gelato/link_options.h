@@ -7,11 +7,8 @@
 
 #include "gelato/base/clock.h"
 #include "gelato/base/result.h"
+#include "gelato/cli11_fwd.h"
 #include "gelato/link/link_emulator.h"
-
-namespace CLI {
-class App;
-}  // namespace CLI
 
 namespace gelato::cli {
 

@@ -10,13 +10,10 @@
 #include "gelato/base/clock.h"
 #include "gelato/base/log.h"
 #include "gelato/base/result.h"
+#include "gelato/cli11_fwd.h"
 #include "gelato/device/local_session.h"
 #include "gelato/engine/backend.h"
 #include "gelato/report/manifest.h"
-
-namespace CLI {
-class App;
-}  // namespace CLI
 
 namespace gelato::cli {
 

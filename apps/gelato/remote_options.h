@@ -5,12 +5,9 @@
 #include <string>
 
 #include "gelato/base/result.h"
+#include "gelato/cli11_fwd.h"
 #include "gelato/device/remote_session.h"
 #include "gelato/link_options.h"
-
-namespace CLI {
-class App;
-}  // namespace CLI
 
 namespace gelato::cli {
 

@@ -5,10 +5,7 @@
 #include <string>
 
 #include "gelato/base/result.h"
-
-namespace CLI {
-class App;
-}  // namespace CLI
+#include "gelato/cli11_fwd.h"
 
 namespace gelato::cli {
 

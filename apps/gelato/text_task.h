@@ -9,12 +9,9 @@
 #include <vector>
 
 #include "gelato/base/result.h"
+#include "gelato/cli11_fwd.h"
 #include "gelato/device/local_session.h"
 #include "gelato/text_sink.h"
-
-namespace CLI {
-class App;
-}  // namespace CLI
 
 namespace gelato::cli {
 

@@ -18,7 +18,6 @@ namespace gelato::cli {
 namespace {
 
 using ::testing::DoubleEq;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 // Writes a round of `committed` tokens in `seconds`, and notes its turn.
