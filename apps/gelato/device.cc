@@ -18,6 +18,7 @@
 #include "gelato/report/output.h"
 #include "gelato/report/terminal.h"
 #include "gelato/text_task.h"
+#include "gelato/why_report.h"
 
 namespace gelato::cli {
 namespace {
@@ -120,7 +121,8 @@ class Turns {
       return;
     }
     std::string text = summary_line(stats) + "\n" + usage_line(session_->usage()) + "\n" +
-                       energy_text(options_->energy, stats.tokens) + pace_text(options_->pace);
+                       energy_text(options_->energy, stats.tokens) + pace_text(options_->pace) +
+                       why_text(policy_->why());
     if (stats.unverified > 0) {
       text += fmt::format(
           "{} of {} tokens were written by the draft model alone and verified by nobody: they are "
@@ -146,7 +148,7 @@ class Turns {
     result["wire_mode"] = to_string(session_->mode(options_->sampler.temperature));
     result["link"] = flags_->remote.link.link.empty() ? nlohmann::json()
                                                       : nlohmann::json(flags_->remote.link.link);
-    if (auto ok = add_output(result, sink, stats, policy_->name(), options_->sampler); !ok) {
+    if (auto ok = add_output(result, sink, stats, policy_, options_->sampler); !ok) {
       return ok;
     }
     return report::write_json(flags_->text.json, result);

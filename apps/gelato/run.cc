@@ -17,6 +17,7 @@
 #include "gelato/report/output.h"
 #include "gelato/report/terminal.h"
 #include "gelato/text_task.h"
+#include "gelato/why_report.h"
 
 namespace gelato::cli {
 namespace {
@@ -44,7 +45,7 @@ Result<std::unique_ptr<control::Policy>> choose_policy(const RunFlags& flags) {
 }
 
 Result<void> write_result(const RunFlags& flags, const device::LocalSession& session,
-                          const device::GenerateOptions& options, const std::string& policy,
+                          const device::GenerateOptions& options, const control::Policy* policy,
                           nlohmann::json result, const TextSink& sink,
                           const device::GenerationStats& stats) {
   const auto manifest = describe_run(session, options.seed);
@@ -119,13 +120,12 @@ Result<void> run(const RunFlags& flags) {
   }
   if (!flags.text.quiet) {
     messages.write(summary_line(*stats) + "\n" + energy_text(energy->get(), stats->tokens) +
-                   pace_text(pacing->get()));
+                   pace_text(pacing->get()) + why_text(*policy ? (*policy)->why() : nullptr));
   }
   if (!flags.text.json.empty()) {
     const Seconds decoding = session.decode_time() - decode_before;
-    const std::string name = *policy ? (*policy)->name() : "target-only";
-    if (auto ok =
-            write_result(flags, session, *options, name, to_json(*stats, decoding), sink, *stats);
+    if (auto ok = write_result(flags, session, *options, policy->get(), to_json(*stats, decoding),
+                               sink, *stats);
         !ok) {
       return ok;
     }

@@ -8,6 +8,7 @@
 #include "gelato/cli.h"
 #include "gelato/generation.h"
 #include "gelato/report/digest.h"
+#include "gelato/why_report.h"
 
 namespace gelato::cli {
 
@@ -59,13 +60,14 @@ std::string_view stop_name(const device::GenerationStats& stats, const TextSink&
 }
 
 Result<void> add_output(nlohmann::json& result, const TextSink& sink,
-                        const device::GenerationStats& stats, const std::string& policy,
+                        const device::GenerationStats& stats, const control::Policy* policy,
                         const engine::SamplerParams& sampler) {
   const auto digest = report::sha256(sink.text());
   if (!digest) {
     return fail(digest.error());
   }
-  result["policy"] = policy;
+  result["policy"] = policy != nullptr ? policy->name() : "target-only";
+  result["why"] = why_json(policy != nullptr ? policy->why() : nullptr);
   result["stop"] = stop_name(stats, sink);
   result["output"] = sink.text();
   result["output_sha256"] = *digest;

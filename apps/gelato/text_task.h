@@ -38,10 +38,10 @@ struct TextFlags {
 // Why a text ended: device::to_string(StopReason), or what made the sink stop.
 std::string_view stop_name(const device::GenerationStats& stats, const TextSink& sink);
 
-// Adds stop, output, output_sha256, policy and sampler to a result.
-// Errors: those of report::sha256().
+// Adds stop, output, output_sha256, policy, why and sampler to a result; no policy is the target
+// alone. Errors: those of report::sha256().
 Result<void> add_output(nlohmann::json& result, const TextSink& sink,
-                        const device::GenerationStats& stats, const std::string& policy,
+                        const device::GenerationStats& stats, const control::Policy* policy,
                         const engine::SamplerParams& sampler);
 
 }  // namespace gelato::cli

@@ -57,7 +57,7 @@ Result<void> RoundLoop::draft_chunk(const control::RoundPlan& plan, std::uint32_
     return send_chunk(true);
   }
   if (drafted() == bound) {
-    ++stats_.draft_stops.bound;
+    ++stats_.draft_stops.limit;
     return send_chunk(true);
   }
   if (!policy_->keep_drafting({.drafted = drafted(),

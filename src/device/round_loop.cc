@@ -54,6 +54,7 @@ Result<GenerationStats> RoundLoop::run(std::span<const spec::Token> prompt, Toke
   if (options_.energy != nullptr) {
     options_.energy->finish(clock_->now());
   }
+  explain_stops();
   summarise_gaps();
   return stats_;
 }
@@ -71,6 +72,10 @@ Result<void> RoundLoop::start(std::span<const spec::Token> prompt) {
   gaps_.reserve(options_.max_tokens > 0
                     ? std::min<std::uint64_t>(options_.max_tokens, options_.context_tokens)
                     : options_.context_tokens);
+  reasons_before_ = {};
+  if (policy_ != nullptr && policy_->why() != nullptr) {
+    reasons_before_ = policy_->why()->stops;
+  }
   started_ = clock_->now();
   if (options_.energy != nullptr) {
     options_.energy->begin(started_);
@@ -244,7 +249,7 @@ Result<void> RoundLoop::fill_draft(const control::RoundPlan& plan) {
       return {};
     }
   }
-  ++stats_.draft_stops.bound;
+  ++stats_.draft_stops.limit;
   return {};
 }
 
@@ -324,6 +329,22 @@ void RoundLoop::deliver() {
   } else {
     done_ = false;
   }
+}
+
+// Divides what the policy stopped by its reasons. Rounds without an answer have none.
+void RoundLoop::explain_stops() {
+  if (policy_ == nullptr || policy_->why() == nullptr) {
+    return;
+  }
+  const control::StopReasons& now = policy_->why()->stops;
+  DraftStops& stops = stats_.draft_stops;
+  const auto take = [&stops](std::uint64_t& reason, std::uint64_t count) {
+    reason = std::min(count, stops.policy);
+    stops.policy -= reason;
+  };
+  take(stops.price, now.price - reasons_before_.price);
+  take(stops.budget, now.budget - reasons_before_.budget);
+  take(stops.entropy, now.entropy - reasons_before_.entropy);
 }
 
 void RoundLoop::summarise_gaps() {

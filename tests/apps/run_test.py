@@ -162,6 +162,27 @@ class Output(cli.CommandTest):
         self.assertGreaterEqual(data["total_s"], data["draft_s"] + data["verify_s"])
         self.assertTrue(0 <= data["outside_decode_fraction"] <= 1)
 
+    def test_a_policy_with_prices_says_what_it_decided_by(self):
+        arguments = ("--policy", "gelato", "--energy", "model:phone", "-n", "60", "--json", "-")
+        data = json.loads(cli.generate(*arguments).stdout)
+        why = data["why"]
+        self.assertEqual(set(why), cli.documented("Why"))
+        self.assertEqual(sum(why["rounds"].values()), data["rounds"])
+        self.assertEqual(len(why["trace"]), data["rounds"])
+        self.assertEqual(data["stop_reasons"]["policy"], 0, "it gives its reasons")
+        self.assertGreater(why["trace"][-1]["theta_tokens_per_s"], 0)
+        tested = sum(bin["tokens"] for bin in why["calibration"]["bins"])
+        self.assertEqual(why["calibration"]["tokens"], tested)
+        self.assertLessEqual(data["accepted"], tested)
+        self.assertFalse(why["budget_infeasible"])
+        self.assertIsNone(json.loads(cli.generate("-n", "5", "--json", "-").stdout)["why"])
+
+    def test_a_budget_that_cannot_be_kept_is_reported(self):
+        result = cli.generate("--policy", "gelato:joules=1e-9", "--energy", "model:phone",
+                              "-n", "60", "--json", "-")  # fmt: skip
+        self.assertTrue(json.loads(result.stdout)["why"]["budget_infeasible"])
+        self.assertIn(b"the energy budget cannot be kept here", result.stderr)
+
     def test_target_alone_in_json(self):
         result = cli.generate("--no-draft", "--json", "-", "-n", "5")
         data = json.loads(result.stdout)

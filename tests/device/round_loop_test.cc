@@ -181,6 +181,48 @@ TEST(RoundLoop, WhatDraftingCostsIsKnownFromGenerationsBefore) {
   }
 }
 
+// Ends every draft at two tokens, the first for one reason, the next for another, and so on.
+class ReasoningPolicy final : public control::Policy {
+ public:
+  control::RoundPlan begin_round(const control::RoundContext& context) override {
+    return {.max_draft = std::min(8U, context.max_draft)};
+  }
+  bool keep_drafting(const control::DraftState& state) override {
+    if (state.drafted < 2) {
+      return true;
+    }
+    ++(odd_ ? why_.stops.entropy : why_.stops.price);
+    odd_ = !odd_;
+    return false;
+  }
+  void end_round(const control::RoundOutcome& /*outcome*/) override {}
+  [[nodiscard]] std::string name() const override { return "reasoning"; }
+  [[nodiscard]] const control::Why* why() const override { return &why_; }
+
+ private:
+  control::Why why_;
+  bool odd_ = false;
+};
+
+TEST(RoundLoop, TheReasonsOfAPolicyAreCountedByGeneration) {
+  const Game game;
+  ReasoningPolicy policy;
+  for (int generation = 0; generation < 2; ++generation) {
+    ToyVerifier verifier(game.target, spec::Mode::kGreedy, 1);
+    ToyDrafter drafter(game.target, spec::Mode::kGreedy, 1);
+    Collect sink;
+    RoundLoop loop(verifier, game.clock, options(30));
+    loop.speculate(drafter, policy);
+    const auto stats = loop.run(kPrompt, sink);
+    ASSERT_TRUE(stats.has_value());
+    const DraftStops& stops = stats->draft_stops;
+    EXPECT_EQ(stops.price + stops.entropy, 9U);
+    EXPECT_EQ(stops.price, generation == 0 ? 5U : 4U);
+    EXPECT_EQ(stops.policy, 0U);
+    EXPECT_EQ(stops.limit, 1U);
+  }
+}
+
 TEST(RoundLoop, ThePolicyEndsADraft) {
   const Game game;
   ToyVerifier verifier(game.target, spec::Mode::kGreedy, 1);
@@ -192,7 +234,7 @@ TEST(RoundLoop, ThePolicyEndsADraft) {
   const auto stats = loop.run(kPrompt, sink);
   ASSERT_TRUE(stats.has_value());
   EXPECT_EQ(stats->draft_stops.policy, 9U);
-  EXPECT_EQ(stats->draft_stops.bound, 1U);  // the last round needs no more than two
+  EXPECT_EQ(stats->draft_stops.limit, 1U);  // the last round needs no more than two
   EXPECT_EQ(stats->acceptance.drafted(), 20U);
   EXPECT_EQ(stats->acceptance.accepted(), 20U);
 }

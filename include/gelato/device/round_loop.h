@@ -10,6 +10,7 @@
 #include "gelato/base/clock.h"
 #include "gelato/base/result.h"
 #include "gelato/control/policy.h"
+#include "gelato/control/why.h"
 #include "gelato/device/cost_tracker.h"
 #include "gelato/device/energy_account.h"
 #include "gelato/device/remote_target.h"
@@ -45,8 +46,11 @@ std::string_view to_string(StopReason reason);
 
 // Why a draft ended: the counts of `stop_reasons` in the JSON output.
 struct DraftStops {
-  std::uint64_t bound = 0;    // the plan's or context's upper bound was reached
-  std::uint64_t policy = 0;   // keep_drafting() said no
+  std::uint64_t limit = 0;    // the plan's or context's upper bound was reached
+  std::uint64_t price = 0;    // keep_drafting() said no: as Policy::why() counts it,
+  std::uint64_t budget = 0;   //
+  std::uint64_t entropy = 0;  //
+  std::uint64_t policy = 0;   // or without a reason, from a policy that gives none
   std::uint64_t verdict = 0;  // a rejection came while the next chunk was drafted
   std::uint64_t drafter = 0;  // a row below min_top1, or the draft's context is full
   std::uint64_t eog = 0;      // the draft ended the text
@@ -134,6 +138,7 @@ class RoundLoop {
   void keep(const spec::Verdict& verdict);
   void record();
   void deliver();
+  void explain_stops();
   void summarise_gaps();
 
   spec::Verifier* verifier_;
@@ -145,8 +150,9 @@ class RoundLoop {
 
   // Of the generation that is running.
   GenerationStats stats_;
-  CostTracker own_costs_;         // without LoopOptions::costs
-  CostTracker* costs_ = nullptr;  // set by start()
+  control::StopReasons reasons_before_;  // of the policy, by earlier generations
+  CostTracker own_costs_;                // without LoopOptions::costs
+  CostTracker* costs_ = nullptr;         // set by start()
   TokenSink* sink_ = nullptr;
   spec::Draft draft_;
   spec::Draft chunk_;                      // the part of it that is being sent
