@@ -28,7 +28,7 @@ demo: setup ## generate with the bundled models, target alone and speculative, a
 	@$(GELATO) demo
 
 test: build ## run every test
-	@ctest --preset release -j $(JOBS)
+	@ctest --preset release -j $$(($(JOBS) + 1)) # some wait for a clock
 
 bench: setup ## micro-benchmarks, then `gelato bench local` (about two minutes)
 	@scripts/bench.sh
