@@ -8,6 +8,10 @@ export JOBS ?= $(shell nproc)
 GELATO := build/release/bin/gelato
 CPP_FILES := find include src apps tests -name '*.h' -o -name '*.cc'
 
+# The last line of what users run: how long all of it took, set-up and compiler included.
+STARTED := $(shell date +%s)
+took = @echo "make $@ took $$(($$(date +%s) - $(STARTED))) s"
+
 .PHONY: help setup setup-dev build demo test bench peers format format-check tidy asan tsan asan-all tsan-all fuzz \
         docs-check clean
 
@@ -26,9 +30,11 @@ build: setup ## build the release preset: build/release/bin/gelato
 demo: setup ## generate with the bundled models, target alone and speculative, and compare
 	@scripts/build.sh release gelato
 	@$(GELATO) demo
+	$(took)
 
 test: build ## run every test
 	@ctest --preset release -j $$(($(JOBS) + 1)) # some wait for a clock
+	$(took)
 
 bench: setup ## micro-benchmarks, then `gelato bench local` (about two minutes)
 	@scripts/bench.sh
