@@ -181,7 +181,8 @@ Result<void> bench_edge(EdgeBenchFlags flags) {
   if (const auto policy = control::make_policy(flags.policy); !policy) {
     return fail(policy.error());
   }
-  if (const auto link = flags.link.read(); !flags.link.link.empty() && !link) {
+  const SteadyClock clock;
+  if (const auto link = flags.link.make(0, clock); !link) {
     return fail(link.error());
   }
   if (auto ok = find_models(flags); !ok) {
@@ -190,7 +191,6 @@ Result<void> bench_edge(EdgeBenchFlags flags) {
   if (!flags.llama_server.empty() && flags.target.empty()) {
     return fail(ErrorCode::kInvalidArgument, "--llama-server beside --edge needs --model");
   }
-  const SteadyClock clock;
   const auto log = make_stderr_log(LogLevel::kOff);
   const auto backend = engine::Backend::create(*log);
   if (!backend) {

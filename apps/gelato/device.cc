@@ -146,8 +146,7 @@ class Turns {
     result["pace"] = pace_json(options_->pace);
     result["unverified_tokens"] = stats.unverified;
     result["wire_mode"] = to_string(session_->mode(options_->sampler.temperature));
-    result["link"] = flags_->remote.link.link.empty() ? nlohmann::json()
-                                                      : nlohmann::json(flags_->remote.link.link);
+    result["link"] = link_json(flags_->remote.link);
     if (auto ok = add_output(result, sink, stats, policy_, options_->sampler); !ok) {
       return ok;
     }

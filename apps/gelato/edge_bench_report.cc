@@ -57,7 +57,7 @@ nlohmann::json to_json(const EdgeBenchFlags& flags, const EdgeBenchOutcome& outc
   result["benchmark"] = "edge";
   result["devices"] = flags.devices;
   result["processes"] = outcome.processes;
-  result["link"] = flags.link.link.empty() ? nlohmann::json() : nlohmann::json(flags.link.link);
+  result["link"] = link_json(flags.link);
   result["policy"] = flags.policy;
   result["drafts"] = flags.replay ? "replayed" : "drafted";
   result["repetitions"] = outcome.turns.size();

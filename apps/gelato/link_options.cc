@@ -1,6 +1,7 @@
 #include "gelato/link_options.h"
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 #include <utility>
 #include <variant>
 
@@ -46,6 +47,10 @@ Result<std::optional<link::LinkEmulator>> LinkFlags::make(std::uint64_t seed,
     return fail(emulator.error());
   }
   return std::move(*emulator);
+}
+
+nlohmann::json link_json(const LinkFlags& flags) {
+  return flags.link.empty() ? nlohmann::json() : nlohmann::json(flags.link);
 }
 
 }  // namespace gelato::cli

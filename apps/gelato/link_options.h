@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
@@ -30,5 +31,8 @@ struct LinkFlags {
   [[nodiscard]] Result<std::optional<link::LinkEmulator>> make(std::uint64_t seed,
                                                                const Clock& clock) const;
 };
+
+// The link as it was asked for; null without one.
+nlohmann::json link_json(const LinkFlags& flags);
 
 }  // namespace gelato::cli

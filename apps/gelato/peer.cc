@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "gelato/child_process.h"
 #include "gelato/cli.h"
 #include "gelato/subprocess.h"
 
@@ -50,14 +51,6 @@ std::optional<Phase> phase(std::string_view log, std::string_view verb) {
     return std::nullopt;
   }
   return Phase{*tokens, Seconds(*tokens / *speed)};
-}
-
-std::string last_line(std::string_view text) {
-  while (!text.empty() && text.back() == '\n') {
-    text.remove_suffix(1);
-  }
-  const std::size_t at = text.rfind('\n');
-  return std::string(at == std::string_view::npos ? text : text.substr(at + 1));
 }
 
 }  // namespace
