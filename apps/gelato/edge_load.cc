@@ -153,7 +153,8 @@ Result<void> EdgeLoad::Device::write_text(const std::vector<spec::Token>& prompt
                          {.max_tokens = load_->plan_.tokens,
                           .context_tokens = info.limits.context_tokens - 1,
                           .max_draft = std::min(info.limits.max_draft, control::kMaxDraftLength),
-                          .end_of_generation = info.model.end_of_generation});
+                          .end_of_generation = info.model.end_of_generation,
+                          .greedy = true});
   loop.speculate(*drafter_, *policy_);
   LoadSink sink(stop);
   const auto stats = loop.run(prompt, sink);

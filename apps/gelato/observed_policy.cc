@@ -33,6 +33,10 @@ control::RoundPlan ObservedPolicy::begin_round(const control::RoundContext& cont
   return plan;
 }
 
+std::uint32_t ObservedPolicy::end_trial(std::uint32_t drafted, std::uint32_t accepted) {
+  return inner_->end_trial(drafted, accepted);
+}
+
 void ObservedPolicy::end_round(const control::RoundOutcome& outcome) {
   inner_->end_round(outcome);
   ++totals_.rounds;

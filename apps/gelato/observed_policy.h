@@ -35,6 +35,7 @@ class ObservedPolicy final : public control::Policy {
   [[nodiscard]] bool keep_drafting(const control::DraftState& state) override {
     return inner_->keep_drafting(state);
   }
+  std::uint32_t end_trial(std::uint32_t drafted, std::uint32_t accepted) override;
   void end_round(const control::RoundOutcome& outcome) override;
   [[nodiscard]] std::string name() const override { return inner_->name(); }
   [[nodiscard]] const control::Why* why() const override { return inner_->why(); }

@@ -55,6 +55,7 @@ nlohmann::json why_json(const control::Why* why) {
     rounds[std::string(to_string(static_cast<control::Way>(i)))] = why->rounds[i];
   }
   return {{"rounds", std::move(rounds)},
+          {"trials", why->trials},
           {"switches", why->switches},
           {"budget_infeasible", why->infeasible},
           {"least_joules_per_token", known(why->least_per_token.value())},

@@ -74,8 +74,9 @@ double AcceptancePredictor::predict(const spec::RowStats& row, std::uint32_t dep
   return predicted;
 }
 
-void AcceptancePredictor::learn(std::uint32_t accepted) {
-  const std::uint32_t tested = accepted < rows_ ? accepted + 1 : rows_;
+void AcceptancePredictor::learn(std::uint32_t drafted, std::uint32_t accepted) {
+  const std::uint32_t rows = std::min(drafted, rows_);
+  const std::uint32_t tested = accepted < rows ? accepted + 1 : rows;
   for (std::uint32_t i = 0; i < tested; ++i) {
     reliability_.add(drafted_[i].predicted, i < accepted);
     update(drafted_[i].x, i < accepted);

@@ -15,13 +15,13 @@ constexpr double kLargestLevel = 5.0;
 // What is saved beyond this many units is forgotten, so that a quiet hour does not pay for a wild
 // one.
 constexpr double kLargestSaving = 2.0;
-// The place holder takes up 2 % of the level's excess in a round: five times slower than the debt
+// The place holder takes up 1 % of the level's excess in a round: five times slower than the debt
 // itself acts, which keeps the two from swinging.
-constexpr double kTakeUp = 0.02;
+constexpr double kTakeUp = 0.01;
 // Rounds over which the allowed power is averaged.
 constexpr double kMemory = 1.0 - 1.0 / 30.0;
 // A unit is at least the budget of so many rounds, or single rounds would swing the price.
-constexpr double kRoundsInUnit = 24.0;
+constexpr double kRoundsInUnit = 48.0;
 
 }  // namespace
 

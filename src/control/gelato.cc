@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "gelato/control/round_estimate.h"
@@ -104,7 +105,7 @@ RoundPlan GelatoPolicy::begin_round(const RoundContext& context) {
   cost_ = usable(context.cost);
   predictor_.begin_round();
   survival_[0] = 1.0;
-  asked_ = 0;
+  asked_ = tried_ = 0;
   stop_ = Stop::kNone;
   planned_ = cost_.draft_token > Seconds() && verify_time(cost_, 0) + cost_.round_trip > Seconds();
   if (!planned_) {
@@ -129,11 +130,13 @@ RoundPlan GelatoPolicy::begin_round(const RoundContext& context) {
     return write_alone(context);
   }
   trace(context.round);
-  bound_ = choice_.way == Way::kBurst ? 0 : std::min(options_.max_draft, context.max_draft);
+  const bool drafts = choice_.way != Way::kBurst || choice_.trial_at > 0;
+  bound_ = drafts ? std::min(options_.max_draft, context.max_draft) : 0;
   RoundPlan plan{.max_draft = bound_};
   if (choice_.way == Way::kBurst) {
     plan.mode = RoundMode::kTargetOnly;
     plan.burst = std::max(choice_.length, 1U);
+    plan.trial_at = choice_.trial_at;
   } else {
     choice_.length = bound_;
   }
@@ -218,9 +221,15 @@ Joules GelatoPolicy::modelled(const RoundOutcome& outcome) const {
   const Seconds sending =
       messages * uplink_time(cost_, 0) +
       (uplink_time(cost_, std::min(outcome.drafted, kMaxDraftLength)) - uplink_time(cost_, 0));
-  const Seconds waiting = std::max(elapsed - outcome.drafted * cost_.draft_token, Seconds());
-  return outcome.drafted * cost_.draft_token_energy + cost_.tx_power * sending +
+  const Seconds waiting =
+      std::max(elapsed - (outcome.drafted + tried_) * cost_.draft_token, Seconds());
+  return (outcome.drafted + tried_) * cost_.draft_token_energy + cost_.tx_power * sending +
          cost_.wait_power * waiting;
+}
+
+// Of the first tokens of the draft, by the predictions: those that stand and one more.
+double GelatoPolicy::expected_tokens_of(std::uint32_t drafted) const {
+  return std::accumulate(survival_.begin() + 1, survival_.begin() + 1 + drafted, 1.0);
 }
 
 // What the planner is to learn: how far its forecast was off once the verdict is known. The luck of
@@ -239,9 +248,7 @@ void GelatoPolicy::learn(const RoundOutcome& outcome, Joules energy) {
                                stop_ != Stop::kNone || outcome.drafted == bound_);
     // A pipeline drafts until a verdict stops it, so that what it was expected to bring is not
     // known; it counts as foreseen.
-    for (std::uint32_t i = 1; i <= asked_; ++i) {
-      forecast.tokens += survival_[i];
-    }
+    forecast.tokens = expected_tokens_of(asked_);
     turned_out.tokens =
         choice_.way == Way::kDraft ? std::min(outcome.accepted, asked_) + 1.0 : forecast.tokens;
   }
@@ -250,13 +257,13 @@ void GelatoPolicy::learn(const RoundOutcome& outcome, Joules energy) {
   }
 }
 
-bool GelatoPolicy::surprised(const RoundOutcome& outcome) {
+bool GelatoPolicy::surprised(std::uint32_t drafted, std::uint32_t accepted) {
   unforeseen_ *= kRecent;
   variance_ *= kRecent;
-  const std::uint32_t tested = std::min(outcome.accepted + 1, asked_);
+  const std::uint32_t tested = std::min({accepted + 1, drafted, asked_});
   for (std::uint32_t i = 0; i < tested; ++i) {
     const double p = predicted_[i];
-    unforeseen_ += (i < outcome.accepted ? 1.0 : 0.0) - p;
+    unforeseen_ += (i < accepted ? 1.0 : 0.0) - p;
     variance_ += p * (1.0 - p);
   }
   if (unforeseen_ * unforeseen_ <= kSurprise * kSurprise * std::max(variance_, 1.0)) {
@@ -264,6 +271,35 @@ bool GelatoPolicy::surprised(const RoundOutcome& outcome) {
   }
   unforeseen_ = variance_ = 0.0;
   return true;
+}
+
+// What a draft and its verdict tell of drafts to come.
+void GelatoPolicy::learn_draft(std::uint32_t drafted, std::uint32_t accepted) {
+  planner_.observe(std::span(predicted_).first(asked_), curve_);
+  curve_.learn(drafted, accepted);
+  if (surprised(drafted, accepted)) {
+    curve_ = SurvivalCurve();
+    curve_.learn(drafted, accepted);
+    predictor_.doubt();
+    if (planned_) {
+      planner_.forget_drafts(curve_);
+    }
+  }
+  if (options_.online) {
+    predictor_.learn(drafted, accepted);
+    why_.reliability = predictor_.reliability();
+  }
+}
+
+std::uint32_t GelatoPolicy::end_trial(std::uint32_t drafted, std::uint32_t accepted) {
+  learn_draft(drafted, accepted);
+  const std::uint32_t next =
+      planner_.tried(asked_, expected_tokens_of(std::min(drafted, asked_)), accepted);
+  tried_ += asked_;
+  ++why_.trials;
+  predictor_.begin_round();
+  asked_ = 0;
+  return next;
 }
 
 void GelatoPolicy::end_round(const RoundOutcome& outcome) {
@@ -284,21 +320,8 @@ void GelatoPolicy::end_round(const RoundOutcome& outcome) {
     return;
   }
   count_stop(outcome);
-  if (choice_.way != Way::kBurst && outcome.drafted > 0) {
-    planner_.observe(std::span(predicted_).first(asked_), curve_);
-    curve_.learn(outcome.drafted, outcome.accepted);
-    if (surprised(outcome)) {
-      curve_ = SurvivalCurve();
-      curve_.learn(outcome.drafted, outcome.accepted);
-      predictor_.doubt();
-      if (planned_) {
-        planner_.forget_drafts(curve_);
-      }
-    }
-    if (options_.online) {
-      predictor_.learn(outcome.accepted);
-      why_.reliability = predictor_.reliability();
-    }
+  if (outcome.drafted > 0) {
+    learn_draft(outcome.drafted, outcome.accepted);
   }
   if (planned_) {
     learn(outcome, energy);

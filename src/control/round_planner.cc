@@ -22,7 +22,7 @@ constexpr double kFast = 1.0 - 1.0 / 24.0;
 constexpr double kSurprise = 3.5;
 // Standard errors that are granted to a way that drafts against letting the target write: what is
 // not known is tried, what is known to be worse is not.
-constexpr double kOptimism = 0.7;
+constexpr double kOptimism = 1.2;
 // Experience of a round 60 rounds ago counts 1/e; a way not tried yet is believed as if 6 rounds
 // had turned out as forecast.
 constexpr double kMemory = 1.0 - 1.0 / 60.0;
@@ -42,19 +42,26 @@ constexpr std::uint32_t kUsualDraft = 4;
 constexpr std::uint32_t kFirstRounds = 8;
 constexpr double kFirstHope = 2.0;
 constexpr double kHope = 0.93;
-// While the target writes, nothing is learned about drafts. After this many stretches of kStretch
-// tokens a few are tried, then after twice as many, until tries cost these shares of time or
-// joules, or the last number is reached. How many at a time: the more, the nearer they are expected
-// to come to what the target earns.
-constexpr std::uint32_t kStretch = 64;
-constexpr std::uint32_t kFirstTry = 2;
-constexpr std::uint32_t kLastTry = 256;
-constexpr double kTryShare = 0.005;
-constexpr double kTryEnergy = 0.01;  // the same of the joules
-// Stretches up to the next try are one burst, so that they share a round trip; not more than keep
-// it at this share of the time, because a burst is not left when a cost changes.
+// Bursts that are weighed against each other, tokens.
+constexpr std::uint32_t kBurst = 64;
+// While the target writes, drafts are tried, first after so many of its tokens, then after twice as
+// many, until what the tries cost is its share of the time or joules, or the last number is
+// reached.
+constexpr double kFirstTry = 16.0;
+constexpr double kLastTry = 16384.0;
+constexpr double kTryTime = 0.005;
+struct TryEnergy {
+  double free;    // share of the joules, where they have no price
+  double priced;  // and where they have one
+};
+constexpr std::array<TryEnergy, 3> kTryEnergy{{{0.02, 0.005}, {0.05, 0.02}, {0.2, 0.02}}};
+std::size_t nearness(double worth) { return worth > 0.9 ? 2 : worth > 0.75 ? 1 : 0; }
+// Trials that come to nothing, in a row, before a draft is sent instead: this loop may not be able
+// to draft while the target writes.
+constexpr std::uint32_t kMissed = 3;
+// A burst is as long as keeps its round trip at this share of the time: it is not left when a cost
+// changes.
 constexpr double kTripShare = 0.01;
-std::uint32_t tries_at(double worth) { return worth > 0.9 ? 12 : worth > 0.75 ? 6 : 2; }
 // After so many drafts those are forgotten that were predicted before the predictor knew the pair:
 // all but the last few.
 constexpr std::uint32_t kLearned = 20;
@@ -278,7 +285,7 @@ void RoundPlanner::weigh_all() {
   // Long bursts share one round trip; a budget per round may want short ones.
   if (limits_.modes) {
     weigh_burst(longest_burst());
-    for (std::uint32_t count = kStretch; count > 0; count /= 4) {
+    for (std::uint32_t count = kBurst; count > 0; count /= 4) {
       weigh_burst(count);
     }
   }
@@ -297,11 +304,7 @@ const RoundChoice& RoundPlanner::choose(const CostEstimate& cost, const Survival
     lay(curve);
   }
   weigh_all();
-  const Way way = settle();
-  if (way == Way::kBurst) {
-    fit_burst();
-  }
-  return of(way);
+  return of(settle());
 }
 
 Joules RoundPlanner::least_per_token() const {
@@ -315,9 +318,10 @@ Joules RoundPlanner::least_per_token() const {
 }
 
 double RoundPlanner::demand(const EnergyBudget& budget) const {
-  // A budget is not given up on a few bad drafts: two standard errors are granted, of rounds whose
-  // joules per token vary by 40 %.
-  constexpr double kGranted = 2.0 * 0.4;
+  // A budget is not given up on a few bad drafts: three standard errors are granted, of rounds
+  // whose joules per token vary by 40 %.
+  constexpr double kGranted = 3.0 * 0.4;
+  constexpr double kSeen = 2.0;  // rounds at least, or one round would excuse everything
   constexpr double kInf = std::numeric_limits<double>::infinity();
   double tokens = kInf;
   double power = kInf;
@@ -328,7 +332,7 @@ double RoundPlanner::demand(const EnergyBudget& budget) const {
     }
     const double rounds_seen = ledgers_[static_cast<std::size_t>(choice.way)].rounds();
     const double doubt =
-        choice.way == Way::kBurst ? 0.0 : kGranted / std::sqrt(std::max(rounds_seen, 1.0));
+        choice.way == Way::kBurst ? 0.0 : kGranted / std::sqrt(rounds_seen + kSeen);
     const Joules energy = (1.0 - doubt) * choice.round.energy;
     tokens = std::min(tokens, energy.value() / choice.round.tokens);
     power = std::min(power, (energy / choice.round.time).value());
@@ -343,29 +347,62 @@ double RoundPlanner::demand(const EnergyBudget& budget) const {
 
 std::uint32_t RoundPlanner::longest_burst() const {
   const double tokens = cost_.round_trip / (kTripShare * verify_time(cost_, 0));
-  if (!(tokens > kStretch)) {  // also where both are as good as nothing
-    return kStretch;
+  if (!(tokens > kBurst)) {  // also where both are as good as nothing
+    return kBurst;
   }
   return static_cast<std::uint32_t>(std::min<double>(tokens, kMaxBurst));
 }
 
-// Not beyond the next try. The drafts of that are to begin anywhere in the text: bursts of one
-// length would all end at its beginning or its end, where drafts are not what they are elsewhere. A
-// Weyl sequence is as even as chance, and the same in every run.
-void RoundPlanner::fit_burst() {
-  constexpr double kGolden = 0.6180339887498949;
-  RoundChoice& burst = of(Way::kBurst);
-  const std::uint32_t stretches =
-      std::min(std::max(burst.length / kStretch, 1U), wait_ - in_way_ + 1);
-  burst.length = std::min(burst.length, stretches * kStretch);
-  if (in_way_ + stretches > wait_) {
-    const double place = std::fmod(rounds_ * kGolden, 1.0);
-    const std::uint32_t last = std::min(burst.length, kStretch);
-    burst.length -= last - 1 - static_cast<std::uint32_t>(place * last);
-  }
+void RoundPlanner::wrote(std::uint32_t tokens) {
+  missed_ += place_ > 0 && known_ == 0 && tokens >= place_ ? 1 : 0;
+  written_ += tokens - std::min(known_, tokens);
+  place_ = known_ = 0;
 }
 
-void RoundPlanner::wrote(std::uint32_t tokens) { in_way_ += (std::max(tokens, 1U) - 1) / kStretch; }
+std::uint32_t RoundPlanner::tried(std::uint32_t drafted, double expected, std::uint32_t accepted) {
+  accepted_.add(expected, 1.0 + accepted, kLuck);
+  put_off(Seconds(), drafted * (cost_.draft_token_energy - cost_.wait_power * cost_.draft_token));
+  known_ = place_;
+  const auto next = static_cast<std::uint32_t>(next_);
+  place_ += next;
+  return next;
+}
+
+// The share of the joules that tries may take: the more, the nearer drafts are expected to come to
+// what the target earns or, under a budget that binds, to as few joules; less where joules have a
+// price.
+double RoundPlanner::try_energy() const {
+  const auto per_joule = [](const RoundForecast& r) { return r.tokens / r.energy.value(); };
+  const auto& [draft, pipeline, burst, alone] = choices_;
+  const double worth = std::max(draft.merit, pipeline.merit) / burst.merit;
+  if (prices_.per_joule > 0.0) {
+    const double thrifty = per_joule(draft.round) / per_joule(burst.round);
+    return kTryEnergy.at(nearness(std::max(worth, thrifty))).priced;
+  }
+  return kTryEnergy.at(nearness(worth)).free;
+}
+
+// The next try waits until this time and these joules, which the last one took more than the
+// target's own tokens would have, are their shares of what the target takes. Tries are to begin
+// anywhere in the text, where drafts are not what they are at its beginning: a Weyl sequence is as
+// even as chance, and the same in every run.
+void RoundPlanner::put_off(Seconds time, Joules energy) {
+  constexpr double kGolden = 0.6180339887498949;
+  const RoundForecast& burst = of(Way::kBurst).round;
+  const double tokens =
+      std::max(std::max(time, Seconds()) / (kTryTime * burst.time / burst.tokens),
+               energy / std::max(try_energy() * burst.energy / burst.tokens, Joules(1e-12)));
+  wait_ = std::clamp(std::min(2.0 * wait_, tokens), kFirstTry, kLastTry);
+  next_ = wait_ * (0.5 + std::fmod(++tries_ * kGolden, 1.0));
+  written_ = 0.0;
+  missed_ = 0;
+}
+
+void RoundPlanner::put_off_round(const RoundChoice& draft) {
+  const RoundChoice& burst = of(Way::kBurst);
+  put_off(std::clamp(1.0 - draft.merit / burst.merit, 0.0, 1.0) * draft.round.time,
+          draft.round.energy - draft.round.tokens * (burst.round.energy / burst.round.tokens));
+}
 
 // Whether even nearly perfect drafts would be worse than letting the target write.
 bool RoundPlanner::hopeless() const {
@@ -379,33 +416,6 @@ bool RoundPlanner::hopeless() const {
   };
   return merit(best_length(0, limits_.max_draft, merit)) <
          prices_.merit(choices_[static_cast<std::size_t>(Way::kBurst)].round);
-}
-
-// Stretches between tries that keep what the tries cost more than the target's own tokens, and the
-// burst that is cut short for them, at its share of time and joules.
-std::uint32_t RoundPlanner::longest_wait(const RoundForecast& draft, std::uint32_t tries,
-                                         double worth) const {
-  const RoundChoice& burst = choices_[static_cast<std::size_t>(Way::kBurst)];
-  const double stretch = std::min(1.0, static_cast<double>(kStretch) / burst.length);
-  const Seconds time = tries * std::clamp(1.0 - worth, 0.0, 1.0) * draft.time + cost_.round_trip;
-  const Joules energy =
-      tries *
-      std::max(draft.energy - draft.tokens * (burst.round.energy / burst.round.tokens), Joules());
-  const double wait =
-      std::max(time / (kTryShare * stretch * burst.round.time),
-               energy / std::max(kTryEnergy * stretch * burst.round.energy, Joules(1e-12)));
-  return static_cast<std::uint32_t>(std::clamp<double>(wait, kFirstTry, kLastTry));
-}
-
-// Of a way that drafts, against letting the target write: which of the two earns more, or, under a
-// budget, which needs fewer joules, whatever favours drafts. A budget may leave nothing else to
-// earn.
-double RoundPlanner::worth_of(const RoundChoice& draft) const {
-  const RoundChoice& burst = choices_[static_cast<std::size_t>(Way::kBurst)];
-  const auto per_joule = [](const RoundForecast& r) { return r.tokens / r.energy.value(); };
-  const double worth = draft.merit / burst.merit;
-  return prices_.per_joule > 0.0 ? std::max(worth, per_joule(draft.round) / per_joule(burst.round))
-                                 : worth;
 }
 
 Way RoundPlanner::settle() {
@@ -427,8 +437,9 @@ Way RoundPlanner::settle() {
   }
   const double kept = merit(way_) > 0.0 ? kMargin * merit(way_) : merit(way_);
   if (leader != way_ && merit(leader) > kept) {
-    wait_ = hopeless() ? kLastTry : kFirstTry;
-    in_way_ = 0;
+    wait_ = next_ = hopeless() ? kLastTry : kFirstTry;
+    written_ = 0.0;
+    missed_ = 0;
     way_ = leader;
   }
   if (way_ != Way::kBurst) {
@@ -436,16 +447,17 @@ Way RoundPlanner::settle() {
   }
   ledger(Way::kDraft).age();
   ledger(Way::kPipeline).age();
-  if (++in_way_ <= wait_) {
+  RoundChoice& burst = of(Way::kBurst);
+  const double left = std::max(next_ - written_, 1.0);
+  if (left >= burst.length) {
     return way_;
   }
-  const double worth = worth_of(of(drafting));
-  const std::uint32_t tries = tries_at(worth);
-  if (in_way_ >= wait_ + tries) {
-    wait_ = std::min(2 * wait_, longest_wait(of(drafting).round, tries, worth));
-    in_way_ = 0;
+  if (missed_ >= kMissed) {
+    put_off_round(of(drafting));
+    return drafting;
   }
-  return drafting;
+  burst.trial_at = place_ = static_cast<std::uint32_t>(left);
+  return way_;
 }
 
 void RoundPlanner::observe(std::span<const float> draft, const SurvivalCurve& curve) {

@@ -26,7 +26,7 @@ class SpecDecPpPolicy final : public Policy {
 
   void end_round(const RoundOutcome& outcome) override {
     if (outcome.answered) {
-      predictor_.learn(outcome.accepted);
+      predictor_.learn(outcome.drafted, outcome.accepted);
     }
   }
 

@@ -188,6 +188,7 @@ Result<GenerationStats> RemoteSession::generate(std::span<const spec::Token> pro
                   .context_tokens = info_.limits.context_tokens - 1,
                   .max_draft = std::min(info_.limits.max_draft, control::kMaxDraftLength),
                   .end_of_generation = info_.model.end_of_generation,
+                  .greedy = options.sampler.greedy(),
                   .draft_when_away = options_.remote.when_offline == WhenOffline::kDraft,
                   .energy = options.energy,
                   .costs = &costs_});

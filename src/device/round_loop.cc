@@ -155,7 +155,7 @@ Result<void> RoundLoop::round() {
 
 Result<void> RoundLoop::attempt(const control::RoundPlan& plan, control::RoundOutcome& outcome) {
   if (plan.mode == control::RoundMode::kTargetOnly) {
-    return remote_ != nullptr ? burst(plan.burst, outcome) : verify(outcome);
+    return remote_ != nullptr ? burst(plan, outcome) : verify(outcome);
   }
   const bool chunks = plan.chunk > 0 && plan.mode == control::RoundMode::kSpeculate;
   if (chunks && remote_ != nullptr && remote_->max_in_flight() > 1) {
@@ -195,33 +195,6 @@ Result<void> RoundLoop::verify(control::RoundOutcome& outcome) {
   outcome.accepted = verdict->accepted;
   outcome.committed = static_cast<std::uint32_t>(committed_.size());
   record();
-  return {};
-}
-
-// The target writes alone; its tokens are delivered as they come.
-Result<void> RoundLoop::burst(std::uint32_t most, control::RoundOutcome& outcome) {
-  const Seconds begin = clock_->now();
-  Result<void> drafter_follows;
-  const auto show = [&](std::span<const spec::Token> tokens) {
-    for (std::size_t i = 0; i < tokens.size() && drafter_follows && !done_; ++i) {
-      drafter_follows = drafter_ != nullptr ? drafter_->commit(0, tokens[i]) : Result<void>{};
-      committed_.assign(1, {tokens[i], Origin::kTarget});
-      record();
-      deliver();
-    }
-    committed_.clear();
-    return drafter_follows && !done_;
-  };
-  const auto wanted =
-      static_cast<std::uint32_t>(std::min<std::uint64_t>(std::max(most, 1U), room()));
-  const auto written = remote_->write(wanted, show);
-  stats_.verifying += clock_->now() - begin;
-  if (!drafter_follows || !written) {
-    return drafter_follows ? fail(written.error()) : drafter_follows;
-  }
-  stats_.acceptance.add(0, {});
-  outcome.committed = *written;
-  done_ = done_ || *written == 0;  // the target's context is full: StopReason::kContext
   return {};
 }
 

@@ -85,6 +85,8 @@ void DeviceAgent::begin_round(Seconds now) {
   outcome_ = {.passes = 0};
   activity_ = {};
   drafted_ = matching_ = sent_ = verified_ = outstanding_ = 0;
+  written_ = verdict_at_ = 0;
+  trying_until_ = now;
   closed_ = drafting_ = false;
   unsent_ = {};
   unread_ = 0;
@@ -138,6 +140,10 @@ bool DeviceAgent::wants_more(const TraceToken& token) {
   if (drafted_ >= bound_ || ends_text()) {
     return false;
   }
+  return keep_drafting(token);
+}
+
+bool DeviceAgent::keep_drafting(const TraceToken& token) {
   return policy_->keep_drafting(
       {.drafted = drafted_,
        .last = {.top1_prob = token.top1, .margin = token.margin, .entropy = token.entropy},
@@ -187,6 +193,59 @@ void DeviceAgent::draft_at_once(Seconds now) {
 void DeviceAgent::on_alone(Seconds now) {
   totals_.unverified += drafted_;
   finish(now, std::min(drafted_, text_.left()));
+}
+
+// Drafts on after what the burst has brought so far, beside it. What the target has yet to write of
+// it is the verdict.
+void DeviceAgent::try_draft(Seconds now) {
+  const std::uint32_t to_come = std::min(plan_.burst, text_.left()) - written_;
+  bound_ = std::min({plan_.max_draft, to_come, setting_->trace->depth});
+  for (bool more = bound_ > 0; more;) {
+    const TraceToken& token = text_.row(written_, drafted_);
+    if (is_none(token)) {
+      break;
+    }
+    take(token);
+    more = drafted_ < bound_ && keep_drafting(token);
+  }
+  if (drafted_ == 0) {
+    plan_.trial_at = 0;
+    return;
+  }
+  verdict_at_ = written_ + std::min(matching_ + 1, drafted_);
+  const Seconds time = setting_->profile.draft_time(text_.context() + written_, drafted_);
+  draft_for(now, time);
+  trying_until_ = now + time;
+}
+
+// A token of the burst has come.
+void DeviceAgent::go_on_trying(Seconds now) {
+  if (verdict_at_ == 0 && written_ == plan_.trial_at) {
+    try_draft(now);
+  } else if (verdict_at_ > 0 && written_ >= verdict_at_ && now >= trying_until_) {
+    end_trial();
+  }
+}
+
+void DeviceAgent::end_trial() {
+  const std::uint32_t next = policy_->end_trial(drafted_, matching_);
+  plan_.trial_at = next > 0 ? written_ + next : 0;
+  drafted_ = matching_ = verdict_at_ = 0;
+}
+
+void DeviceAgent::end_burst(Seconds now) {
+  if (now < trying_until_) {
+    events_->schedule(trying_until_, EventKind::kTried, {.device = number_});
+  } else {
+    on_tried(now);
+  }
+}
+
+void DeviceAgent::on_tried(Seconds now) {
+  if (verdict_at_ > 0) {
+    end_trial();
+  }
+  finish(now, written_);
 }
 
 void DeviceAgent::on_send(Seconds now) { send_chunk(now, true); }
@@ -287,7 +346,7 @@ void DeviceAgent::on_answer(Seconds now, const Request& answer) {
     inbox_[unread_++] = answer;
     return;
   }
-  if (!read(now, answer, false) && !closed_) {
+  if (!read(now, answer, now < trying_until_) && !closed_) {
     pipeline_on(now);
   }
 }
@@ -299,9 +358,11 @@ bool DeviceAgent::read(Seconds now, const Request& answer, bool while_drafting) 
   sharers_ += kNewWait * (static_cast<double>(answer.sharers) - sharers_);
   ++outcome_.passes;
   if (plan_.mode == control::RoundMode::kTargetOnly) {
-    ++verified_;
+    ++written_;
     if (answer.last) {
-      finish(now, verified_);
+      end_burst(now);
+    } else {
+      go_on_trying(now);
     }
     return answer.last;
   }

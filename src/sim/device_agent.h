@@ -28,6 +28,7 @@ class DeviceAgent {
   void on_token(Seconds now);
   void on_send(Seconds now);
   void on_alone(Seconds now);
+  void on_tried(Seconds now);
   void on_answer(Seconds now, const Request& answer);
   // The edge dropped a chunk of an earlier round.
   void on_stale(Seconds now, Seconds receiving);
@@ -60,8 +61,13 @@ class DeviceAgent {
   [[nodiscard]] const TraceToken& row(std::uint32_t place) const;
   [[nodiscard]] bool ends_text() const;
   [[nodiscard]] bool wants_more(const TraceToken& token);
+  [[nodiscard]] bool keep_drafting(const TraceToken& token);
   void take(const TraceToken& token);
   void draft_at_once(Seconds now);
+  void try_draft(Seconds now);
+  void go_on_trying(Seconds now);
+  void end_trial();
+  void end_burst(Seconds now);
   void start_token(Seconds now);
   void pipeline_on(Seconds now);
   void send_chunk(Seconds now, bool last);
@@ -96,6 +102,7 @@ class DeviceAgent {
   std::uint32_t matching_ = 0;
   std::uint32_t sent_ = 0;
   std::uint32_t verified_ = 0;
+  std::uint32_t written_ = 0;            // of a burst
   std::uint32_t outstanding_ = 0;        // chunks without an answer
   bool drafting_ = false;                // a token is being drafted
   bool closed_ = false;                  // the draft has its last token
@@ -104,6 +111,8 @@ class DeviceAgent {
   std::array<Request, kInbox> inbox_{};  // answers that came while drafting
   std::size_t unread_ = 0;
   Seconds sending_until_;
+  Seconds trying_until_;          // drafting beside a burst
+  std::uint32_t verdict_at_ = 0;  // tokens of it that decide the trial; 0: there is none
   DeviceTotals totals_;
 };
 

@@ -36,6 +36,7 @@ enum class EventKind : std::uint8_t {
   kArrival,  // edge: a request is there
   kPass,     // edge: the pass has ended
   kAnswer,   // device: an answer is there
+  kTried,    // device: the draft beside a burst that is over is complete
 };
 
 struct Event {

@@ -168,6 +168,9 @@ class Run {
       case EventKind::kAnswer:
         agent.on_answer(event.at, event.request);
         break;
+      case EventKind::kTried:
+        agent.on_tried(event.at);
+        break;
     }
     return agent.totals().rounds != before;
   }

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "gelato/base/rng.h"
 
@@ -36,7 +37,7 @@ class Pair {
         predictor.predict(row(entropy), depth);
         accepted += accepted == depth && rng.uniform() < truth(entropy) ? 1 : 0;
       }
-      predictor.learn(accepted);
+      predictor.learn(4, accepted);
     }
   }
 
@@ -99,10 +100,24 @@ TEST(AcceptancePredictor, LearnsOnlyFromTokensThatWereTested) {
   for (std::uint32_t depth = 0; depth < 5; ++depth) {
     predictor.predict(row(1.0), depth);
   }
-  predictor.learn(1);  // token 0 stood, token 1 fell, 2 to 4 were never looked at
+  predictor.learn(5, 1);  // token 0 stood, token 1 fell, 2 to 4 were never looked at
   EXPECT_EQ(predictor.reliability().tokens(), 2U);
-  predictor.learn(3);
+  predictor.learn(5, 3);
   EXPECT_EQ(predictor.reliability().tokens(), 2U) << "a verdict without a draft";
+}
+
+// The target's text ended before the rest of the draft could be compared with it.
+TEST(AcceptancePredictor, TakesNoEndOfTheTextForARejection) {
+  AcceptancePredictor predictor;
+  for (std::uint32_t depth = 0; depth < 5; ++depth) {
+    predictor.predict(row(1.0), depth);
+  }
+  predictor.learn(2, 2);
+  const auto& bins = predictor.reliability().bins;
+  EXPECT_EQ(predictor.reliability().tokens(), 2U);
+  EXPECT_EQ(std::accumulate(bins.begin(), bins.end(), std::uint64_t{0},
+                            [](std::uint64_t sum, const auto& bin) { return sum + bin.accepted; }),
+            2U);
 }
 
 TEST(AcceptancePredictor, StaysWithinZeroAndOneOnNonsense) {
@@ -116,7 +131,8 @@ TEST(AcceptancePredictor, StaysWithinZeroAndOneOnNonsense) {
       ASSERT_GT(p, 0.0);
       ASSERT_LT(p, 1.0);
     }
-    predictor.learn(i % 7 == 0 ? std::numeric_limits<std::uint32_t>::max() : 0);
+    const auto any = i % 7 == 0 ? std::numeric_limits<std::uint32_t>::max() : 0;
+    predictor.learn(i % 3 == 0 ? any : 6, any);
   }
 }
 

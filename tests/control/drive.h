@@ -21,8 +21,11 @@ inline std::string illegal_plan(const RoundPlan& plan) {
   if (!(plan.min_top1 >= 0.0F && plan.min_top1 <= 1.0F)) {
     return fmt::format("min_top1 {} is no probability", plan.min_top1);
   }
-  if (plan.mode == RoundMode::kTargetOnly && plan.max_draft != 0) {
-    return "a round of the target alone asks for a draft";
+  if (plan.mode == RoundMode::kTargetOnly && (plan.max_draft > 0) != (plan.trial_at > 0)) {
+    return "a round of the target alone asks for a draft, but for no trial";
+  }
+  if (plan.trial_at > 0 && plan.trial_at >= plan.burst) {
+    return fmt::format("a trial after {} tokens of {}", plan.trial_at, plan.burst);
   }
   if (plan.burst == 0 || plan.burst > kMaxBurst) {
     return fmt::format("a burst of {} tokens", plan.burst);
@@ -65,6 +68,7 @@ std::string play_round(Policy& policy, std::uint64_t round, Number& number) {
     return wrong;
   }
   RoundOutcome outcome;
+  const bool trial = plan.mode == RoundMode::kTargetOnly;
   const std::uint32_t bound = std::min(plan.max_draft, context.max_draft);
   while (outcome.drafted < bound) {
     ++outcome.drafted;
@@ -76,6 +80,10 @@ std::string play_round(Policy& policy, std::uint64_t round, Number& number) {
     if (outcome.drafted < bound && !policy.keep_drafting(state)) {
       break;
     }
+  }
+  if (trial && outcome.drafted > 0) {
+    (void)policy.end_trial(outcome.drafted, std::min(any_count(number()), outcome.drafted));
+    outcome.drafted = 0;
   }
   outcome.answered = number() > 0.0;
   outcome.accepted = outcome.answered ? std::min(any_count(number()), outcome.drafted) : 0;

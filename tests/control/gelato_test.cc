@@ -160,7 +160,7 @@ TEST(Gelato, ReportsAnInfeasibleBudgetAndWritesAsThriftilyAsItCan) {
     const Played played = timeline.play(1000);
     EXPECT_TRUE(policy->why()->infeasible) << budget;
     // The drafts that are tried meanwhile cost their share.
-    EXPECT_LT(played.per_token().value(), 1.03 * least) << budget;
+    EXPECT_LT(played.per_token().value(), 1.02 * least) << budget;
   }
   const auto generous = make("gelato:joules=10");
   Timeline(*generous, text, cost, 16).play(1000);
@@ -198,8 +198,7 @@ TEST(Gelato, ThriftTradesThroughputForJoules) {
   EXPECT_LT(miser.per_token(), thrifty.per_token());
 }
 
-// In 2000 steady rounds the way changes hardly ever, also where two ways are about equal. Trying
-// drafts while the target writes is no change of mind: it is counted apart.
+// In 2000 steady rounds the way changes hardly ever, also where two ways are about equal.
 TEST(Gelato, DoesNotFlap) {
   const auto text = uneven_text(0.6, 0.35, 100000, 4);
   for (const double rtt : {5.0, 20.0, 35.0, 50.0, 80.0, 200.0}) {
@@ -208,36 +207,69 @@ TEST(Gelato, DoesNotFlap) {
       Timeline timeline(*policy, text, setting(rtt, edge, 6), 16);
       timeline.play(200);
       const std::uint64_t before = policy->why()->switches;
-      std::uint64_t tokens = 0;  // of bursts
-      for (int round = 0; round < 2000; ++round) {
-        const RoundPlan plan = timeline.play();
-        tokens += plan.mode == RoundMode::kTargetOnly ? plan.burst : 0;
-      }
-      // A visit from the bursts and back is two switches; the longest visits are every 8 stretches
-      // of 64 tokens.
-      EXPECT_LE(policy->why()->switches - before, 20 + 2 * tokens / 64 / 8) << rtt << ' ' << edge;
+      timeline.play(2000);
+      EXPECT_LE(policy->why()->switches - before, 20) << rtt << ' ' << edge;
     }
   }
 }
 
-// Bursts of one length would start every try at the same place of short texts.
-TEST(Gelato, TriesDraftsAtAnyPlaceOfTheText) {
+// While the target writes, drafts are tried beside its tokens: no round is given to them, and their
+// joules stay a small share. Anywhere in the text, because it is not the same everywhere.
+TEST(Gelato, TriesDraftsBesideTheTargetsTokens) {
   const auto policy = make("gelato");
   Timeline timeline(*policy, uneven_text(2.0, 0.35, 100000, 4), setting(80, 20, 6), 16);
-  std::vector<std::uint32_t> before;  // where in the last stretch of 64 tokens each try begins
-  RoundPlan last;
-  for (int round = 0; round < 1500; ++round) {
-    const RoundPlan plan = timeline.play();
-    if (plan.mode != last.mode && last.mode == RoundMode::kTargetOnly) {
-      before.push_back((last.burst - 1) % 64 + 1);
-    }
-    last = plan;
+  timeline.play(100);
+  const Played played = timeline.play_tokens(50000);
+  EXPECT_EQ(played.drafted, 0U);
+  EXPECT_GT(played.tried, 100U);
+  EXPECT_LT(static_cast<double>(played.tried) * 5.0 * 6e-3, 0.05 * played.energy.value());
+  std::vector<std::size_t> places;  // of texts of 150 tokens
+  for (const std::size_t at : timeline.tried_at) {
+    places.push_back(at % 150);
   }
-  ASSERT_GE(before.size(), 8U);
-  std::sort(before.begin(), before.end());
-  EXPECT_LT(before.front(), 24U);
-  EXPECT_GT(before.back(), 40U);
-  EXPECT_GE(std::unique(before.begin(), before.end()) - before.begin(), 6);
+  ASSERT_GE(places.size(), 20U);
+  std::sort(places.begin(), places.end());
+  EXPECT_LT(places.front(), 30U);
+  EXPECT_GT(places.back(), 120U);
+}
+
+// What was not worth it becomes so, and only trials can tell.
+TEST(Gelato, FindsOutBesideBurstsThatDraftsHaveBecomeGood) {
+  for (const char* name : {"gelato", "gelato:flight=1"}) {
+    const auto policy = make(name);
+    const CostEstimate cost = setting(30, 40, 6);
+    Timeline timeline(*policy, even_text(0.35, 100000, 7), cost, 16);
+    EXPECT_EQ(timeline.play(400).drafted > 0, true);  // the first rounds
+    ASSERT_EQ(timeline.play(20).drafted, 0U) << name;
+    timeline.set_text(even_text(0.95, 100000, 8));
+    timeline.play_tokens(4000);
+    const Played played = timeline.play_tokens(4000);
+    EXPECT_GT(played.tokens / static_cast<double>(played.rounds), 3.0);
+    EXPECT_GT(played.drafted, 3000U) << name;
+  }
+}
+
+// A loop that cannot draft while the target writes: the policy sends a draft now and then instead.
+TEST(Gelato, SendsDraftsWhereItsTrialsComeToNothing) {
+  const auto policy = make("gelato:flight=1");
+  const CostEstimate cost = setting(80, 20, 6);
+  int drafts = 0;
+  for (int round = 0; round < 2000; ++round) {
+    const RoundPlan plan = policy->begin_round(testing::context(cost));
+    if (plan.mode == RoundMode::kTargetOnly) {
+      policy->end_round({.committed = 1, .elapsed = round_time(cost, 0)});
+      continue;
+    }
+    drafts += round >= 20 ? 1 : 0;
+    DraftState state{.drafted = 1, .last = {}, .max_draft = plan.max_draft};
+    state.last.entropy = 3.0F;
+    while (state.drafted < plan.max_draft && policy->keep_drafting(state)) {
+      ++state.drafted;
+    }
+    testing::end_round(*policy, state.drafted, 0, cost);
+  }
+  EXPECT_GT(drafts, 3);
+  EXPECT_LT(drafts, 60);
 }
 
 struct Change {
@@ -307,7 +339,7 @@ TEST(Gelato, ExplainsItself) {
   EXPECT_GT(stops.entropy, 0U);
   EXPECT_GT(stops.budget, 0U);
   EXPECT_GT(why.reliability.tokens(), 500U);
-  EXPECT_LE(why.reliability.tokens(), played.drafted);
+  EXPECT_LE(why.reliability.tokens(), played.drafted + played.tried);
   EXPECT_GT(why.least_per_token, Joules(0.03));
   EXPECT_LT(why.least_per_token, Joules(0.10));
 }

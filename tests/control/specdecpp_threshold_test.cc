@@ -47,7 +47,7 @@ TEST(SpecDecPp, StopsWhenARejectionIsLikelyEnough) {
     ASSERT_EQ(drafted, length_by_hand(predictor, rows)) << round;
     const std::uint32_t accepted = testing::accepted_of(drafted, 0.6, rng);
     testing::end_round(*policy, drafted, accepted);
-    predictor.learn(accepted);
+    predictor.learn(drafted, accepted);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <deque>
+#include <utility>
 #include <vector>
 
 #include "gelato/base/rng.h"
@@ -57,6 +58,7 @@ struct Played {
   Joules energy;
   std::uint64_t rounds = 0;
   std::uint64_t drafted = 0;
+  std::uint64_t tried = 0;  // tokens drafted beside bursts
   [[nodiscard]] double tokens_per_second() const { return tokens / time.value(); }
   [[nodiscard]] Joules per_token() const { return energy / tokens; }
 };
@@ -87,17 +89,19 @@ class Timeline {
       outcome.elapsed =
           uplink_time(cost_, 0) + cost_.round_trip + plan.burst * verify_time(cost_, 0);
       outcome.energy = cost_.tx_power * uplink_time(cost_, 0);
+      trials(plan, outcome);
     } else {
       draft(plan, outcome);
     }
-    outcome.drafting = outcome.drafted * cost_.draft_token;
-    outcome.energy += outcome.drafted * cost_.draft_token_energy +
+    outcome.drafting = (outcome.drafted + tried_) * cost_.draft_token;
+    outcome.energy += (outcome.drafted + tried_) * cost_.draft_token_energy +
                       cost_.wait_power * std::max(outcome.elapsed - outcome.drafting, Seconds());
     at_ += outcome.committed;
     total_.tokens += outcome.committed;
     total_.time += outcome.elapsed;
     total_.energy += outcome.energy;
     total_.drafted += outcome.drafted;
+    total_.tried += std::exchange(tried_, 0U);
     ++total_.rounds;
     policy_.end_round(outcome);
     return plan;
@@ -105,6 +109,8 @@ class Timeline {
 
   // Since the last play() of several rounds began.
   [[nodiscard]] const Played& total() const { return total_; }
+  // Where in the text each trial began.
+  std::vector<std::size_t> tried_at;
 
   Played play(std::uint64_t rounds) {
     total_ = {};
@@ -127,6 +133,26 @@ class Timeline {
     bool last = false;     // with a bonus
     Seconds answered;
   };
+
+  // Drafts beside a burst, one after the other.
+  void trials(const RoundPlan& plan, const RoundOutcome& outcome) {
+    for (std::uint32_t at = plan.trial_at; at > 0 && at < outcome.committed;) {
+      const std::uint32_t bound = std::min(plan.max_draft, outcome.committed - at);
+      std::uint32_t drafted = 0;
+      std::uint32_t agreed = 0;
+      for (bool more = bound > 0; more;) {
+        const Place& place = text_[(at_ + at + drafted) % text_.size()];
+        agreed += agreed == drafted && place.match ? 1 : 0;
+        ++drafted;
+        more = drafted < bound &&
+               policy_.keep_drafting({.drafted = drafted, .last = place.row, .max_draft = bound});
+      }
+      tried_at.push_back(at_ + at);
+      tried_ += drafted;
+      const std::uint32_t next = policy_.end_trial(drafted, agreed);
+      at = next > 0 ? at + std::min(agreed + 1, drafted) + next : 0;
+    }
+  }
 
   void draft(const RoundPlan& plan, RoundOutcome& outcome) {
     const std::uint32_t chunk = plan.chunk > 0 ? plan.chunk : kMaxDraftLength;
@@ -197,6 +223,7 @@ class Timeline {
   CostEstimate cost_;
   std::uint32_t max_in_flight_;
   std::size_t at_ = 0;
+  std::uint32_t tried_ = 0;
   Played total_;
 };
 

@@ -43,10 +43,15 @@ class Watched final : public control::Policy {
     in_flight += state.in_flight > 0 ? 1 : 0;
     return inner_->keep_drafting(state);
   }
+  std::uint32_t end_trial(std::uint32_t drafted, std::uint32_t accepted) override {
+    ++trials;
+    return inner_->end_trial(drafted, accepted);
+  }
   void end_round(const control::RoundOutcome& outcome) override { inner_->end_round(outcome); }
   [[nodiscard]] std::string name() const override { return inner_->name(); }
 
   std::uint64_t in_flight = 0;  // tokens drafted while others travelled
+  std::uint64_t trials = 0;
 
  private:
   std::unique_ptr<control::Policy> inner_;

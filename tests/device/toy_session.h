@@ -49,6 +49,7 @@ class ToySession {
                    {.max_tokens = tokens,
                     .context_tokens = context_tokens,
                     .end_of_generation = {},
+                    .greedy = terms_.mode == proto::WireMode::kIds,
                     .draft_when_away = options.when_offline == WhenOffline::kDraft});
     loop.speculate(*drafter_, policy);
     return loop.run(prompt, sink);

@@ -82,12 +82,23 @@ class PlannedPolicy final : public control::Policy {
     states.push_back(state);
     return true;
   }
+  std::uint32_t end_trial(std::uint32_t drafted, std::uint32_t accepted) override {
+    trials.push_back({.drafted = drafted, .accepted = accepted});
+    return next_trial;
+  }
   void end_round(const control::RoundOutcome& outcome) override { outcomes.push_back(outcome); }
   [[nodiscard]] std::string name() const override { return "planned"; }
 
   std::vector<control::RoundContext> contexts;
   std::vector<control::DraftState> states;
   std::vector<control::RoundOutcome> outcomes;
+  struct Trial {
+    std::uint32_t drafted = 0;
+    std::uint32_t accepted = 0;
+    friend bool operator==(const Trial&, const Trial&) = default;
+  };
+  std::vector<Trial> trials;
+  std::uint32_t next_trial = 0;  // what end_trial() answers
 
  private:
   control::RoundPlan plan_;

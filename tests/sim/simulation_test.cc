@@ -18,16 +18,18 @@ struct Played {
   std::vector<control::RoundOutcome> outcomes;
   std::vector<control::DraftState> states;
   std::vector<control::RoundContext> contexts;
+  std::vector<PlannedPolicy::Trial> trials;
 };
 
-Played play(const Setting& setting, const control::RoundPlan& plan) {
+Played play(const Setting& setting, const control::RoundPlan& plan, std::uint32_t next_trial = 0) {
   auto policy = std::make_unique<PlannedPolicy>(plan);
   PlannedPolicy* seen = policy.get();
+  seen->next_trial = next_trial;
   std::vector<std::unique_ptr<control::Policy>> policies;
   policies.push_back(std::move(policy));
   auto result = simulate(setting, policies, {.seed = 0, .observer = nullptr, .foresight = {}});
   EXPECT_TRUE(result) << result.error().message;
-  return {*result, seen->outcomes, seen->states, seen->contexts};
+  return {*result, seen->outcomes, seen->states, seen->contexts, seen->trials};
 }
 
 // Equation 6 of GELATO (arXiv 2605.10124): E[N] = (1 - rho^(gamma+1)) / (1 - rho). Each case is off
@@ -230,6 +232,47 @@ TEST(Simulation, TargetWritesABurstForOneRoundTrip) {
   EXPECT_EQ(run.outcomes[0].committed, 5U);
   EXPECT_EQ(run.outcomes[0].passes, 5U);
   EXPECT_NEAR(run.outcomes[0].elapsed.value(), 0.010 + 0.500 + 0.010, 1e-9);
+}
+
+// Row i of the trace stands iff i is even: a draft that begins there is right for one token.
+TEST(Simulation, DraftsTriedBesideABurstTakeJoulesAndNoTime) {
+  std::vector<int> matches(64, 0);
+  for (std::size_t i = 0; i < matches.size(); i += 2) {
+    matches[i] = 1;
+  }
+  Setting setting = round_setting(scripted_trace(matches, 4));
+  setting.rounds = 1;
+  const control::RoundPlan burst{.mode = control::RoundMode::kTargetOnly, .burst = 10};
+  const Played without = play(setting, burst);
+  control::RoundPlan plan = burst;
+  plan.max_draft = 3;
+  plan.trial_at = 2;
+  const Played with = play(setting, plan, 3);
+  // After 2 tokens, verdict after 4; after 7, where the first token is wrong, verdict after 8.
+  EXPECT_THAT(with.trials,
+              ::testing::ElementsAre(PlannedPolicy::Trial{3, 1}, PlannedPolicy::Trial{3, 0}));
+  EXPECT_EQ(with.outcomes[0].committed, 10U);
+  EXPECT_EQ(with.outcomes[0].drafted, 0U);
+  EXPECT_EQ(with.outcomes[0].elapsed, without.outcomes[0].elapsed);
+  EXPECT_NEAR((with.outcomes[0].drafting - without.outcomes[0].drafting).value(),
+              setting.profile.draft_time(300, 6).value(), 1e-9);
+  EXPECT_GT(with.outcomes[0].energy, without.outcomes[0].energy);
+  EXPECT_EQ(with.result.total().drafted, 0U);
+}
+
+// The device may be slower than what is left of the burst.
+TEST(Simulation, ABurstIsOverWhenWhatIsTriedBesideItIsDrafted) {
+  Setting setting = round_setting(scripted_trace(std::vector<int>(64, 1), 16));
+  setting.rounds = 1;
+  setting.edge.pass = {milliseconds(1)};
+  const control::RoundPlan burst{.mode = control::RoundMode::kTargetOnly, .burst = 20};
+  control::RoundPlan plan = burst;
+  plan.max_draft = 16;
+  plan.trial_at = 10;
+  const Played with = play(setting, plan);
+  EXPECT_THAT(with.trials, ::testing::ElementsAre(PlannedPolicy::Trial{10, 10}));
+  EXPECT_GT(with.outcomes[0].elapsed, play(setting, burst).outcomes[0].elapsed);
+  EXPECT_GT(with.outcomes[0].elapsed, with.outcomes[0].drafting);
 }
 
 TEST(Simulation, DraftOnlyNeedsNoEdge) {

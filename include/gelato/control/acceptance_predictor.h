@@ -59,9 +59,9 @@ class AcceptancePredictor {
 
   // What was learned may not hold any more: the belief becomes as wide as the prior's.
   void doubt();
-  // The verdict on the draft: the first `accepted` tokens stood, the next one, if it was drafted,
-  // was rejected, later ones were never tested.
-  void learn(std::uint32_t accepted);
+  // The verdict on the first `drafted` tokens of the draft: `accepted` stood, the next one, if
+  // there is one, was rejected, later ones were never tested.
+  void learn(std::uint32_t drafted, std::uint32_t accepted);
 
   [[nodiscard]] const std::array<double, AcceptancePrior::kFeatures>& weights() const {
     return weights_;

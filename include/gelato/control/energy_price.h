@@ -19,7 +19,7 @@ struct EnergyBudget {
 };
 
 // The price of energy, lambda = (theta / P)(e^x - 1) tokens per joule, with P the power that the
-// budget allows and x the debt in units of V times the budget of one second (or of eight rounds,
+// budget allows and x the debt in units of V times the budget of one second (or of 48 rounds,
 // where they are longer), plus a share that remembers what x was needed so far: Neely's
 // place-holder backlog, so that the debt itself returns to zero. For small x this is Q / V.
 class EnergyPrice {

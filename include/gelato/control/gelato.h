@@ -48,6 +48,7 @@ class GelatoPolicy final : public Policy {
 
   RoundPlan begin_round(const RoundContext& context) override;
   [[nodiscard]] bool keep_drafting(const DraftState& state) override;
+  std::uint32_t end_trial(std::uint32_t drafted, std::uint32_t accepted) override;
   void end_round(const RoundOutcome& outcome) override;
   [[nodiscard]] std::string name() const override { return name_; }
   [[nodiscard]] const Why* why() const override { return &why_; }
@@ -63,8 +64,10 @@ class GelatoPolicy final : public Policy {
   [[nodiscard]] Standing standing(std::uint32_t drafted, std::uint32_t sent,
                                   std::uint32_t verified) const;
   [[nodiscard]] Joules modelled(const RoundOutcome& outcome) const;
+  [[nodiscard]] double expected_tokens_of(std::uint32_t drafted) const;
   void learn(const RoundOutcome& outcome, Joules energy);
-  [[nodiscard]] bool surprised(const RoundOutcome& outcome);
+  [[nodiscard]] bool surprised(std::uint32_t drafted, std::uint32_t accepted);
+  void learn_draft(std::uint32_t drafted, std::uint32_t accepted);
   void count_stop(const RoundOutcome& outcome);
   void trace(std::uint64_t round);
 
@@ -91,7 +94,8 @@ class GelatoPolicy final : public Policy {
   StoppingRule rule_;
   Stop stop_ = Stop::kNone;
   std::uint32_t bound_ = 0;
-  std::uint32_t asked_ = 0;  // tokens that keep_drafting() was asked about
+  std::uint32_t asked_ = 0;  // tokens of the draft that keep_drafting() was asked about
+  std::uint32_t tried_ = 0;  // of trials that are over
   std::array<float, kMaxDraftLength> predicted_{};
   // [i]: P(the first i tokens drafted are accepted).
   std::array<double, kMaxDraftLength + 1> survival_{};

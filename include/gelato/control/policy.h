@@ -52,7 +52,7 @@ struct RoundContext {
 // Who writes in a round.
 enum class RoundMode : std::uint8_t {
   kSpeculate,   // the device drafts, the target verifies; max_draft 0 is a round of one token
-  kTargetOnly,  // the target writes up to `burst` tokens; nothing is drafted, max_draft is 0
+  kTargetOnly,  // the target writes up to `burst` tokens; what is drafted beside them, is not sent
   kDraftOnly,   // the draft model writes and nothing is verified: drafted tokens are committed, at
                 // most max_draft in a round. Not the target's text; only on the user's word
 };
@@ -76,6 +76,11 @@ struct RoundPlan {
   // Mode kTargetOnly: how many tokens are asked of the target in one answer, so that a round trip
   // is paid once for all of them; 1..kMaxBurst. A loop that can only ask for one commits one.
   std::uint32_t burst = 1;
+  // Mode kTargetOnly with max_draft > 0: once `trial_at` tokens of the burst have come (1..burst -
+  // 1) the device drafts on after them while the target writes, asking keep_drafting() as for any
+  // draft. Nothing of this trial is sent: the target's own tokens are its verdict, end_trial(). It
+  // takes energy, but no time. A loop that cannot draft meanwhile does not. 0: no trial.
+  std::uint32_t trial_at = 0;
   // Pipelining. With chunk > 0 the loop sends the draft in chunks of this many tokens and goes on
   // drafting while they travel, on the assumption that all of them are accepted, until
   // keep_drafting() says no, max_draft is reached or a verdict brings a rejection: the round ends
@@ -99,14 +104,14 @@ struct DraftState {
 // committed are 0 and only the costs are real.
 struct RoundOutcome {
   bool answered = true;
-  std::uint32_t drafted = 0;  // what pipelining drafted in vain included
+  std::uint32_t drafted = 0;  // what pipelining drafted in vain included, trials not
   std::uint32_t accepted = 0;
   std::uint32_t passes = 1;  // of the target
   // kSpeculate: accepted + 1; kTargetOnly: what the target wrote; kDraftOnly: drafted. Fewer at the
   // end of the text.
   std::uint32_t committed = 0;
   Seconds elapsed{};   // the whole round
-  Seconds drafting{};  // of it, spent drafting
+  Seconds drafting{};  // of it, spent drafting, trials included
   Joules energy{};     // device, the whole round; 0 if there is no meter
 };
 
@@ -114,7 +119,8 @@ struct Why;  // why.h
 
 // Decides draft lengths. One object for the texts of one device and pair of models, one after the
 // other: what it learns in one it knows in the next. Called from one thread, in the order
-// begin_round, keep_drafting*, end_round. Implementations must return legal decisions whatever
+// begin_round, keep_drafting*, end_round, in a burst begin_round, (keep_drafting*, end_trial)*,
+// end_round. Implementations must return legal decisions whatever
 // finite or non-finite numbers they are fed, and must not allocate per token.
 class Policy {
  public:
@@ -123,6 +129,14 @@ class Policy {
   virtual RoundPlan begin_round(const RoundContext& context) = 0;
   // Asked after each drafted token while the bound allows another: draft one more?
   [[nodiscard]] virtual bool keep_drafting(const DraftState& state) = 0;
+  // The verdict on a trial: the target's own next tokens agree with the first `accepted` of the
+  // `drafted` tokens that they were compared with, at least one. After how many more tokens of the
+  // burst the next trial begins; 0: not in this burst.
+  virtual std::uint32_t end_trial(std::uint32_t drafted, std::uint32_t accepted) {
+    (void)drafted;
+    (void)accepted;
+    return 0;
+  }
   // Exactly once per begin_round, also after a timeout.
   virtual void end_round(const RoundOutcome& outcome) = 0;
   // The policy string that recreates this policy, parameters included.

@@ -20,8 +20,9 @@ namespace gelato::control {
 // A decided round.
 struct RoundChoice {
   Way way = Way::kDraft;
-  std::uint32_t length = 0;  // tokens drafted at most, or asked of the target
-  Pipeline line;             // chunk 0 unless Way::kPipeline
+  std::uint32_t length = 0;    // tokens drafted at most, or asked of the target
+  std::uint32_t trial_at = 0;  // RoundPlan::trial_at; 0: no trial
+  Pipeline line;               // chunk 0 unless Way::kPipeline
   RoundForecast round;
   double rate = 0.0;   // priced tokens per second
   double merit = 0.0;  // Prices::merit(), what ways are compared by
@@ -79,6 +80,9 @@ class RoundPlanner {
 
   // The burst that was chosen brought so many tokens.
   void wrote(std::uint32_t tokens);
+  // Beside it so many tokens were drafted, and the target's own were the same as far as `accepted`,
+  // where a draft was expected to bring `expected` tokens. Returns Policy::end_trial().
+  std::uint32_t tried(std::uint32_t drafted, double expected, std::uint32_t accepted);
 
   // The least joules per token that any way is expected to need.
   [[nodiscard]] Joules least_per_token() const;
@@ -109,10 +113,9 @@ class RoundPlanner {
   [[nodiscard]] RoundForecast corrected(Way way, const RoundForecast& raw) const;
   [[nodiscard]] bool hopeless() const;
   [[nodiscard]] std::uint32_t longest_burst() const;
-  void fit_burst();
-  [[nodiscard]] std::uint32_t longest_wait(const RoundForecast& draft, std::uint32_t tries,
-                                           double worth) const;
-  [[nodiscard]] double worth_of(const RoundChoice& draft) const;
+  [[nodiscard]] double try_energy() const;
+  void put_off(Seconds time, Joules energy);
+  void put_off_round(const RoundChoice& draft);
   Way settle();
   [[nodiscard]] RoundChoice& of(Way way) { return choices_[static_cast<std::size_t>(way)]; }
   [[nodiscard]] WayLedger& ledger(Way way) { return ledgers_[static_cast<std::size_t>(way)]; }
@@ -131,9 +134,15 @@ class RoundPlanner {
   Way way_ = Way::kDraft;
   std::uint32_t rounds_ = 0;    // all
   std::uint32_t observed_ = 0;  // drafts
-  std::uint32_t in_way_ = 0;    // rounds since the way was taken, or stretches of bursts
-  std::uint32_t wait_ = 0;      // stretches until a draft is tried again
-  Joules least_burst_;          // of a round
+  // While the target writes:
+  double wait_ = 0.0;         // tokens between tries of drafts, about
+  double next_ = 0.0;         // tokens until the next one,
+  double written_ = 0.0;      // of which so many are there
+  std::uint32_t tries_ = 0;   // all
+  std::uint32_t place_ = 0;   // of the next trial in this burst, 0: none
+  std::uint32_t known_ = 0;   // tokens of this burst up to its last trial
+  std::uint32_t missed_ = 0;  // bursts whose trial came to nothing, in a row
+  Joules least_burst_;        // of a round
 };
 
 }  // namespace gelato::control

@@ -49,6 +49,7 @@ struct Why {
 
   StopReasons stops;
   std::array<std::uint64_t, kWays> rounds{};  // by Way
+  std::uint64_t trials = 0;                   // drafts tried beside bursts
   std::uint64_t switches = 0;                 // rounds done in another way than the one before
   bool infeasible = false;                    // no way of writing meets the budget
   Joules least_per_token;                     // what the thriftiest one is expected to need

@@ -86,6 +86,9 @@ struct LoopOptions {
   std::uint32_t context_tokens = 0;  // of the verifier: prompt and text together
   std::uint32_t max_draft = control::kMaxDraftLength;  // of the verifier
   std::vector<spec::Token> end_of_generation;          // ascending
+  // Both models take the most likely token, so that what the target writes is a verdict on what was
+  // drafted. Else nothing is drafted beside bursts: equal tokens are rarer than accepted ones.
+  bool greedy = false;
   // While a RemoteTarget is out of reach, the draft model writes alone.
   bool draft_when_away = false;
   // Hears of every round, and prices the next one. Null: energies are zero. Must outlive the loop.
@@ -125,7 +128,12 @@ class RoundLoop {
   Result<void> verify_rest(control::RoundOutcome& outcome);
   Result<void> send_chunk(bool last);
   void copy_to_chunk(std::uint32_t from);
-  Result<void> burst(std::uint32_t most, control::RoundOutcome& outcome);
+  // The target writes: burst_round.cc.
+  Result<void> burst(const control::RoundPlan& plan, control::RoundOutcome& outcome);
+  Result<void> try_draft(std::uint32_t longest, control::RoundOutcome& outcome);
+  Result<void> follow(spec::Token token, std::uint32_t written);
+  Result<void> end_trial(std::uint32_t written);
+  void judge(std::uint32_t compared, std::uint32_t written);
   Result<void> fill_draft(const control::RoundPlan& plan);
   Result<void> local_round();
   Joules spend(Seconds drafting);
@@ -155,10 +163,15 @@ class RoundLoop {
   CostTracker* costs_ = nullptr;         // set by start()
   TokenSink* sink_ = nullptr;
   spec::Draft draft_;
-  spec::Draft chunk_;                      // the part of it that is being sent
-  std::uint32_t sent_ = 0;                 // of draft_, in a round of chunks
-  std::uint32_t verified_ = 0;             // and committed
-  bool closed_ = false;                    // the last chunk was sent
+  spec::Draft chunk_;           // the part of it that is being sent
+  std::uint32_t sent_ = 0;      // of draft_, in a round of chunks
+  std::uint32_t verified_ = 0;  // and committed
+  bool closed_ = false;         // the last chunk was sent
+  struct Trial {
+    std::uint32_t at = 0;      // tokens of the burst after which the next one begins; 0: none
+    std::uint32_t agreed = 0;  // of draft_, which is one: as the target wrote it so far
+  };
+  Trial trial_;                            // of a burst
   std::vector<CommittedToken> committed_;  // not yet delivered
   std::vector<double> gaps_;               // seconds before each token
   Seconds started_;
