@@ -44,21 +44,22 @@ constexpr double kFirstHope = 2.0;
 constexpr double kHope = 0.93;
 // Bursts that are weighed against each other, tokens.
 constexpr std::uint32_t kBurst = 64;
-// While the target writes, drafts are tried, first after so many of its tokens, then after twice as
-// many, until what the tries cost is its share of the time or joules, or the last number is
-// reached.
+// While the target writes, drafts are tried beside its tokens, first after so many of them, then
+// after twice as many, until what the tries cost is their share of the joules, or the last number
+// is reached.
 constexpr double kFirstTry = 16.0;
 constexpr double kLastTry = 16384.0;
-constexpr double kTryTime = 0.005;
 struct TryEnergy {
   double free;    // share of the joules, where they have no price
   double priced;  // and where they have one
 };
 constexpr std::array<TryEnergy, 3> kTryEnergy{{{0.02, 0.005}, {0.05, 0.02}, {0.2, 0.02}}};
 std::size_t nearness(double worth) { return worth > 0.9 ? 2 : worth > 0.75 ? 1 : 0; }
-// Trials that come to nothing, in a row, before a draft is sent instead: this loop may not be able
-// to draft while the target writes.
-constexpr std::uint32_t kMissed = 3;
+// Now and then a draft is sent instead, as a round: only that shows what drafts cost, and some
+// loops cannot draft while the target writes. First after so many tokens, then after twice as many,
+// and never so often that it takes more than this share of the time.
+constexpr double kFirstSent = 64.0;
+constexpr double kTryTime = 0.002;
 // A burst is as long as keeps its round trip at this share of the time: it is not left when a cost
 // changes.
 constexpr double kTripShare = 0.01;
@@ -354,14 +355,14 @@ std::uint32_t RoundPlanner::longest_burst() const {
 }
 
 void RoundPlanner::wrote(std::uint32_t tokens) {
-  missed_ += place_ > 0 && known_ == 0 && tokens >= place_ ? 1 : 0;
   written_ += tokens - std::min(known_, tokens);
+  unsent_ += tokens;
   place_ = known_ = 0;
 }
 
 std::uint32_t RoundPlanner::tried(std::uint32_t drafted, double expected, std::uint32_t accepted) {
   accepted_.add(expected, 1.0 + accepted, kLuck);
-  put_off(Seconds(), drafted * (cost_.draft_token_energy - cost_.wait_power * cost_.draft_token));
+  put_off(drafted * (cost_.draft_token_energy - cost_.wait_power * cost_.draft_token));
   known_ = place_;
   const auto next = static_cast<std::uint32_t>(next_);
   place_ += next;
@@ -382,26 +383,28 @@ double RoundPlanner::try_energy() const {
   return kTryEnergy.at(nearness(worth)).free;
 }
 
-// The next try waits until this time and these joules, which the last one took more than the
-// target's own tokens would have, are their shares of what the target takes. Tries are to begin
-// anywhere in the text, where drafts are not what they are at its beginning: a Weyl sequence is as
-// even as chance, and the same in every run.
-void RoundPlanner::put_off(Seconds time, Joules energy) {
+// The next try waits until these joules, which the last one took more than the target's own tokens
+// would have, are their share of what the target takes. Tries are to begin anywhere in the text,
+// where drafts are not what they are at its beginning: a Weyl sequence is as even as chance, and
+// the same in every run.
+void RoundPlanner::put_off(Joules energy) {
   constexpr double kGolden = 0.6180339887498949;
   const RoundForecast& burst = of(Way::kBurst).round;
   const double tokens =
-      std::max(std::max(time, Seconds()) / (kTryTime * burst.time / burst.tokens),
-               energy / std::max(try_energy() * burst.energy / burst.tokens, Joules(1e-12)));
+      energy / std::max(try_energy() * burst.energy / burst.tokens, Joules(1e-12));
   wait_ = std::clamp(std::min(2.0 * wait_, tokens), kFirstTry, kLastTry);
   next_ = wait_ * (0.5 + std::fmod(++tries_ * kGolden, 1.0));
   written_ = 0.0;
-  missed_ = 0;
 }
 
 void RoundPlanner::put_off_round(const RoundChoice& draft) {
-  const RoundChoice& burst = of(Way::kBurst);
-  put_off(std::clamp(1.0 - draft.merit / burst.merit, 0.0, 1.0) * draft.round.time,
-          draft.round.energy - draft.round.tokens * (burst.round.energy / burst.round.tokens));
+  const RoundForecast& burst = of(Way::kBurst).round;
+  const double lost = std::clamp(1.0 - draft.merit / of(Way::kBurst).merit, 0.0, 1.0);
+  const Seconds time = lost * draft.round.time + cost_.round_trip;
+  put_off(draft.round.energy - draft.round.tokens * (burst.energy / burst.tokens));
+  const double share = time / (kTryTime * burst.time / burst.tokens);
+  send_after_ = std::clamp(std::max(share, 2.0 * send_after_), wait_, kLastTry);
+  unsent_ = 0.0;
 }
 
 // Whether even nearly perfect drafts would be worse than letting the target write.
@@ -438,8 +441,8 @@ Way RoundPlanner::settle() {
   const double kept = merit(way_) > 0.0 ? kMargin * merit(way_) : merit(way_);
   if (leader != way_ && merit(leader) > kept) {
     wait_ = next_ = hopeless() ? kLastTry : kFirstTry;
-    written_ = 0.0;
-    missed_ = 0;
+    written_ = unsent_ = 0.0;
+    send_after_ = hopeless() ? kLastTry : std::max(send_after_, kFirstSent);
     way_ = leader;
   }
   if (way_ != Way::kBurst) {
@@ -449,14 +452,13 @@ Way RoundPlanner::settle() {
   ledger(Way::kPipeline).age();
   RoundChoice& burst = of(Way::kBurst);
   const double left = std::max(next_ - written_, 1.0);
-  if (left >= burst.length) {
-    return way_;
-  }
-  if (missed_ >= kMissed) {
+  if (unsent_ >= send_after_) {
     put_off_round(of(drafting));
     return drafting;
   }
-  burst.trial_at = place_ = static_cast<std::uint32_t>(left);
+  if (left < burst.length) {
+    burst.trial_at = place_ = static_cast<std::uint32_t>(left);
+  }
   return way_;
 }
 

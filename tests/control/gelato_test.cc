@@ -198,7 +198,8 @@ TEST(Gelato, ThriftTradesThroughputForJoules) {
   EXPECT_LT(miser.per_token(), thrifty.per_token());
 }
 
-// In 2000 steady rounds the way changes hardly ever, also where two ways are about equal.
+// In 2000 steady rounds the way changes hardly ever, also where two ways are about equal. While the
+// target writes, a draft is sent every 16384 tokens: that is no change of mind.
 TEST(Gelato, DoesNotFlap) {
   const auto text = uneven_text(0.6, 0.35, 100000, 4);
   for (const double rtt : {5.0, 20.0, 35.0, 50.0, 80.0, 200.0}) {
@@ -207,21 +208,23 @@ TEST(Gelato, DoesNotFlap) {
       Timeline timeline(*policy, text, setting(rtt, edge, 6), 16);
       timeline.play(200);
       const std::uint64_t before = policy->why()->switches;
-      timeline.play(2000);
-      EXPECT_LE(policy->why()->switches - before, 20) << rtt << ' ' << edge;
+      // A visit from the bursts and back is two switches.
+      const double tokens = timeline.play(2000).tokens;
+      EXPECT_LE(static_cast<double>(policy->why()->switches - before), 20 + 2.0 * tokens / 8192.0)
+          << rtt << ' ' << edge;
     }
   }
 }
 
-// While the target writes, drafts are tried beside its tokens: no round is given to them, and their
-// joules stay a small share. Anywhere in the text, because it is not the same everywhere.
+// While the target writes, drafts are tried beside its tokens: next to no round is given to them,
+// and their joules stay a small share. Anywhere in the text, because it is not the same everywhere.
 TEST(Gelato, TriesDraftsBesideTheTargetsTokens) {
   const auto policy = make("gelato");
   Timeline timeline(*policy, uneven_text(2.0, 0.35, 100000, 4), setting(80, 20, 6), 16);
   timeline.play(100);
   const Played played = timeline.play_tokens(50000);
-  EXPECT_EQ(played.drafted, 0U);
-  EXPECT_GT(played.tried, 100U);
+  EXPECT_GT(played.tried, 1000U);
+  EXPECT_LT(played.drafted, played.tried / 10);
   EXPECT_LT(static_cast<double>(played.tried) * 5.0 * 6e-3, 0.05 * played.energy.value());
   std::vector<std::size_t> places;  // of texts of 150 tokens
   for (const std::size_t at : timeline.tried_at) {
@@ -240,7 +243,7 @@ TEST(Gelato, FindsOutBesideBurstsThatDraftsHaveBecomeGood) {
     const CostEstimate cost = setting(30, 40, 6);
     Timeline timeline(*policy, even_text(0.35, 100000, 7), cost, 16);
     EXPECT_EQ(timeline.play(400).drafted > 0, true);  // the first rounds
-    ASSERT_EQ(timeline.play(20).drafted, 0U) << name;
+    ASSERT_LT(timeline.play_tokens(4000).drafted, 100U) << name;
     timeline.set_text(even_text(0.95, 100000, 8));
     timeline.play_tokens(4000);
     const Played played = timeline.play_tokens(4000);
@@ -249,12 +252,12 @@ TEST(Gelato, FindsOutBesideBurstsThatDraftsHaveBecomeGood) {
   }
 }
 
-// A loop that cannot draft while the target writes: the policy sends a draft now and then instead.
-TEST(Gelato, SendsDraftsWhereItsTrialsComeToNothing) {
+// Also to a loop that cannot draft while the target writes.
+TEST(Gelato, SendsADraftNowAndThen) {
   const auto policy = make("gelato:flight=1");
   const CostEstimate cost = setting(80, 20, 6);
   int drafts = 0;
-  for (int round = 0; round < 2000; ++round) {
+  for (int round = 0; round < 20000; ++round) {
     const RoundPlan plan = policy->begin_round(testing::context(cost));
     if (plan.mode == RoundMode::kTargetOnly) {
       policy->end_round({.committed = 1, .elapsed = round_time(cost, 0)});
@@ -268,7 +271,7 @@ TEST(Gelato, SendsDraftsWhereItsTrialsComeToNothing) {
     }
     testing::end_round(*policy, state.drafted, 0, cost);
   }
-  EXPECT_GT(drafts, 3);
+  EXPECT_GT(drafts, 1);
   EXPECT_LT(drafts, 60);
 }
 

@@ -114,7 +114,7 @@ class RoundPlanner {
   [[nodiscard]] bool hopeless() const;
   [[nodiscard]] std::uint32_t longest_burst() const;
   [[nodiscard]] double try_energy() const;
-  void put_off(Seconds time, Joules energy);
+  void put_off(Joules energy);
   void put_off_round(const RoundChoice& draft);
   Way settle();
   [[nodiscard]] RoundChoice& of(Way way) { return choices_[static_cast<std::size_t>(way)]; }
@@ -135,14 +135,15 @@ class RoundPlanner {
   std::uint32_t rounds_ = 0;    // all
   std::uint32_t observed_ = 0;  // drafts
   // While the target writes:
-  double wait_ = 0.0;         // tokens between tries of drafts, about
-  double next_ = 0.0;         // tokens until the next one,
-  double written_ = 0.0;      // of which so many are there
-  std::uint32_t tries_ = 0;   // all
-  std::uint32_t place_ = 0;   // of the next trial in this burst, 0: none
-  std::uint32_t known_ = 0;   // tokens of this burst up to its last trial
-  std::uint32_t missed_ = 0;  // bursts whose trial came to nothing, in a row
-  Joules least_burst_;        // of a round
+  double wait_ = 0.0;        // tokens between tries of drafts, about
+  double next_ = 0.0;        // tokens until the next one,
+  double written_ = 0.0;     // of which so many are there
+  std::uint32_t tries_ = 0;  // all
+  double unsent_ = 0.0;      // tokens since a draft was sent,
+  double send_after_ = 0.0;  // and until one may be
+  std::uint32_t place_ = 0;  // of the next trial in this burst, 0: none
+  std::uint32_t known_ = 0;  // tokens of this burst up to its last trial
+  Joules least_burst_;       // of a round
 };
 
 }  // namespace gelato::control
