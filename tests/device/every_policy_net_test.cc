@@ -32,6 +32,20 @@ class Pipelined final : public control::Policy {
   [[nodiscard]] std::string name() const override { return "pipelined"; }
 };
 
+// Bursts of twenty, and as many drafts beside them as there is room for.
+class Trying final : public control::Policy {
+ public:
+  control::RoundPlan begin_round(const control::RoundContext& /*context*/) override {
+    return {.max_draft = 3, .mode = control::RoundMode::kTargetOnly, .burst = 20, .trial_at = 1};
+  }
+  bool keep_drafting(const control::DraftState& /*state*/) override { return true; }
+  std::uint32_t end_trial(std::uint32_t /*drafted*/, std::uint32_t /*accepted*/) override {
+    return 1;
+  }
+  void end_round(const control::RoundOutcome& /*outcome*/) override {}
+  [[nodiscard]] std::string name() const override { return "trying"; }
+};
+
 // Decides as `inner`, and remembers whether drafting went on with chunks in flight.
 class Watched final : public control::Policy {
  public:
@@ -57,8 +71,8 @@ class Watched final : public control::Policy {
   std::unique_ptr<control::Policy> inner_;
 };
 
-// Every policy with its usual parameters; gelato also where it may neither burst nor go alone, and
-// one that always has drafts in flight.
+// Every policy with its usual parameters; gelato also where it may neither burst nor go alone, one
+// that always has drafts in flight, and one that tries some beside every burst.
 std::vector<std::unique_ptr<control::Policy>> every_policy() {
   std::vector<std::unique_ptr<control::Policy>> out;
   for (const control::PolicyKind* kind : control::policy_kinds()) {
@@ -67,6 +81,7 @@ std::vector<std::unique_ptr<control::Policy>> every_policy() {
     out.push_back(policy ? *std::move(policy) : control::make_policy(name + ":4").value());
   }
   out.push_back(control::make_policy("gelato:modes=0").value());
+  out.push_back(std::make_unique<Trying>());
   out.push_back(std::make_unique<Pipelined>());
   return out;
 }
@@ -105,6 +120,7 @@ TEST_F(EveryPolicyNet, WritesWhatTheTargetWritesAlone) {
   Pacing pacing;
   pacing.profile.draft_token = kDraftToken;
   std::uint64_t in_flight = 0;
+  std::uint64_t trials = 0;
   for (auto& inner : every_policy()) {
     Watched policy(std::move(inner));
     const std::string name = policy.name().substr(0, policy.name().find(':'));
@@ -123,10 +139,15 @@ TEST_F(EveryPolicyNet, WritesWhatTheTargetWritesAlone) {
       EXPECT_EQ(stats->unverified, 0U);
       near_ties += count_near_ties(wanted[i], got.tokens(), prompts[i]);
     }
-    std::printf("%-20s %zu differences at near-ties, %llu tokens drafted with others in flight\n",
-                name.c_str(), near_ties, static_cast<unsigned long long>(policy.in_flight));
+    std::printf(
+        "%-20s %zu differences at near-ties, %llu tokens drafted with others in flight, %llu "
+        "trials\n",
+        name.c_str(), near_ties, static_cast<unsigned long long>(policy.in_flight),
+        static_cast<unsigned long long>(policy.trials));
     in_flight = policy.in_flight;
+    trials += name == "trying" ? policy.trials : 0;
   }
+  EXPECT_GT(trials, 4U);
   EXPECT_GT(in_flight, 0U) << "the last policy had no drafts in flight";
 }
 
