@@ -24,7 +24,8 @@ void rounds(benchmark::State& state, const std::string& policy) {
     benchmark::DoNotOptimize(run_policy(setting(), policy));
   }
   state.counters["rounds"] = benchmark::Counter(
-      static_cast<double>(setting().rounds * state.iterations()), benchmark::Counter::kIsRate);
+      static_cast<double>(setting().rounds) * static_cast<double>(state.iterations()),
+      benchmark::Counter::kIsRate);
 }
 
 // Every policy at its defaults; 5 where a length is required.
