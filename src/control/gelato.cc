@@ -136,7 +136,7 @@ RoundPlan GelatoPolicy::begin_round(const RoundContext& context) {
   if (choice_.way == Way::kBurst) {
     plan.mode = RoundMode::kTargetOnly;
     plan.burst = std::max(choice_.length, 1U);
-    plan.trial_at = choice_.trial_at;
+    plan.trial_at = bound_ > 0 ? choice_.trial_at : 0;
   } else {
     choice_.length = bound_;
   }
