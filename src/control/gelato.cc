@@ -10,8 +10,6 @@
 namespace gelato::control {
 namespace {
 
-// The draft of a round of which no cost is known yet.
-constexpr std::uint32_t kFirstDraft = 4;
 // Rounds without an answer after which the device writes alone, if it may, and how many such
 // rounds, of how many tokens, until the edge is tried again.
 constexpr std::uint32_t kLostRounds = 2;
@@ -115,15 +113,15 @@ RoundPlan GelatoPolicy::begin_round(const RoundContext& context) {
                           .in_flight = std::min(options_.in_flight, context.max_in_flight),
                           .modes = options_.modes};
   prices_ = prices();
-  const CostEstimate all = charged(cost_);
-  choice_ = planner_.choose(all, curve_, limits, prices_);
+  edge_ = if_all_did(cost_, usual_);
+  choice_ = planner_.choose(edge_, curve_, limits, prices_);
   if (choice_.way == Way::kPipeline && context.max_draft < choice_.line.window) {
     choice_.way = Way::kDraft;  // the end of the text is near
     choice_.line = {};
   }
   throughput_ = choice_.round.tokens / choice_.round.time.value();
   prices_.per_second = std::max(prices_.value(choice_.round) / choice_.round.time.value(), 0.0);
-  rule_ = StoppingRule(all, prices_.around(choice_.round), choice_.line,
+  rule_ = StoppingRule(edge_.draft, prices_.around(choice_.round), choice_.line,
                        curve_.acceptance(choice_.line.chunk));
   check_budget(context);
   if (goes_alone(context)) {
@@ -239,12 +237,15 @@ void GelatoPolicy::learn(const RoundOutcome& outcome, Joules energy) {
   RoundForecast turned_out{.tokens = 1.0, .time = usable(outcome.elapsed), .energy = energy};
   if (choice_.way == Way::kBurst) {
     // The text may end within a burst, and a loop in one process gives one token at a time.
-    forecast.time = forecast_burst(cost_, std::clamp(outcome.committed, 1U, kMaxBurst)).time;
+    forecast.time = forecast_burst(edge_.burst, std::clamp(outcome.committed, 1U, kMaxBurst)).time;
     planner_.wrote(outcome.committed);
   } else {
+    usual_ = kRecent * usual_ + (1.0 - kRecent) * std::min(outcome.drafted, kMaxDraftLength);
     const Pipeline& line = choice_.line;
-    const Pipeline own = line.chunk > 0 ? lay_pipeline(cost_, line.chunk, line.window) : line;
-    forecast.time = round_time(cost_, own, outcome.drafted, outcome.accepted,
+    // What a pipeline gains where others send less than it is not to be counted on.
+    const bool piped = line.chunk > 0;
+    const Pipeline own = piped ? lay_pipeline(cost_, line.chunk, line.window) : line;
+    forecast.time = round_time(piped ? cost_ : edge_.draft, own, outcome.drafted, outcome.accepted,
                                stop_ != Stop::kNone || outcome.drafted == bound_);
     // A pipeline drafts until a verdict stops it, so that what it was expected to bring is not
     // known; it counts as foreseen.

@@ -62,7 +62,7 @@ class StepModel {
                       : paper::drafting_energy(paper::kDraftModel, paper::kDevice, gamma, context_);
   }
   [[nodiscard]] Seconds target(std::uint32_t gamma) const {
-    return cost_.verify_base > Seconds(0.0) ? cost_.round_trip + verify_time(cost_, gamma)
+    return cost_.verify_base > Seconds(0.0) ? away_time(cost_) + verify_time(cost_, gamma)
                                             : paper::kTargetTime;
   }
 

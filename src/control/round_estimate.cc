@@ -14,18 +14,13 @@ CostEstimate usable(const CostEstimate& cost) {
           .uplink = usable(cost.uplink),
           .uplink_bits_per_token = usable(cost.uplink_bits_per_token),
           .uplink_bits_per_round = usable(cost.uplink_bits_per_round),
+          .queue = usable(cost.queue),
           .verify_base = usable(cost.verify_base),
+          .others = usable(cost.others),
           .verify_token = usable(cost.verify_token),
-          .sharers = std::max(usable(cost.sharers), 1.0),
+          .devices = std::max(usable(cost.devices), 1.0),
           .tx_power = usable(cost.tx_power),
           .wait_power = usable(cost.wait_power)};
-}
-
-CostEstimate charged(const CostEstimate& cost) {
-  CostEstimate all = cost;
-  all.verify_base += (cost.sharers - 1.0) * cost.verify_token;
-  all.verify_token = cost.sharers * cost.verify_token;
-  return all;
 }
 
 double expected_tokens(double rho, std::uint32_t gamma) {
@@ -52,12 +47,14 @@ Seconds uplink_time(const CostEstimate& cost, std::uint32_t gamma) {
   return std::min(payload / cost.uplink, Seconds(kLargestQuantity));
 }
 
+Seconds away_time(const CostEstimate& cost) { return cost.round_trip + cost.queue; }
+
 Seconds verify_time(const CostEstimate& cost, std::uint32_t gamma) {
-  return cost.verify_base + gamma * cost.verify_token;
+  return cost.verify_base + cost.others + gamma * cost.verify_token;
 }
 
 Seconds round_time(const CostEstimate& cost, std::uint32_t gamma) {
-  return drafting_time(cost, gamma) + uplink_time(cost, gamma) + cost.round_trip +
+  return drafting_time(cost, gamma) + uplink_time(cost, gamma) + away_time(cost) +
          verify_time(cost, gamma);
 }
 

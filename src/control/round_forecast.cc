@@ -42,7 +42,7 @@ class Replay {
       }
     }
     const Seconds sending = uplink_time(cost_, drafted);
-    const Seconds waiting = cost_.round_trip + verify_time(cost_, drafted);
+    const Seconds waiting = away_time(cost_) + verify_time(cost_, drafted);
     out.time = drafting_time(cost_, drafted) + sending + waiting;
     out.energy =
         drafting_energy(cost_, drafted) + cost_.tx_power * sending + cost_.wait_power * waiting;
@@ -112,7 +112,7 @@ void DraftMemory::add(std::span<const float> draft) {
 
 RoundForecast forecast_burst(const CostEstimate& cost, std::uint32_t count) {
   const Seconds sending = uplink_time(cost, 0);
-  const Seconds waiting = cost.round_trip + count * verify_time(cost, 0);
+  const Seconds waiting = away_time(cost) + count * verify_time(cost, 0);
   return {.tokens = static_cast<double>(count),
           .time = std::max(sending + waiting, kShortest),
           .energy = cost.tx_power * sending + cost.wait_power * waiting};

@@ -84,7 +84,7 @@ bool alike(const CostEstimate& a, const CostEstimate& b) {
   const Seconds slack = (kChange - 1.0) * round_time(b, kUsualDraft);
   const auto near = [slack](Seconds x, Seconds y) { return x - y <= slack && y - x <= slack; };
   const auto wire = [](const CostEstimate& c) {
-    return c.round_trip + uplink_time(c, kUsualDraft);
+    return away_time(c) + uplink_time(c, kUsualDraft);
   };
   const auto in_proportion = [](double x, double y) {
     return x <= kChange * y && y <= kChange * x;
@@ -261,7 +261,7 @@ void RoundPlanner::weigh_burst(std::uint32_t count) {
   RoundChoice burst;
   burst.way = Way::kBurst;
   burst.length = count;
-  burst.round = corrected(Way::kBurst, forecast_burst(cost_, count));
+  burst.round = corrected(Way::kBurst, forecast_burst(burst_cost_, count));
   burst.rate = prices_.value(burst.round) / burst.round.time.value();
   burst.merit = prices_.merit(burst.round);
   least_burst_ = std::min(least_burst_, burst.round.energy);
@@ -293,12 +293,14 @@ void RoundPlanner::weigh_all() {
   rule_out(Way::kAlone);
 }
 
-const RoundChoice& RoundPlanner::choose(const CostEstimate& cost, const SurvivalCurve& curve,
+const RoundChoice& RoundPlanner::choose(const SharedEdge& edge, const SurvivalCurve& curve,
                                         const PlanLimits& limits, const Prices& prices) {
   ++rounds_;
   prices_ = prices;
-  if (changed(cost, limits)) {
-    cost_ = cost;
+  burst_cost_ = edge.burst;
+  burst_cost_.others += edge.imposed;
+  if (changed(edge.draft, limits)) {
+    cost_ = edge.draft;
     limits_ = limits;
     start_anew(curve);
   } else if (limits.in_flight > 1 && rounds_ % kEvery == 0) {
@@ -347,7 +349,7 @@ double RoundPlanner::demand(const EnergyBudget& budget) const {
 }
 
 std::uint32_t RoundPlanner::longest_burst() const {
-  const double tokens = cost_.round_trip / (kTripShare * verify_time(cost_, 0));
+  const double tokens = away_time(burst_cost_) / (kTripShare * verify_time(burst_cost_, 0));
   if (!(tokens > kBurst)) {  // also where both are as good as nothing
     return kBurst;
   }
@@ -400,7 +402,7 @@ void RoundPlanner::put_off(Joules energy) {
 void RoundPlanner::put_off_round(const RoundChoice& draft) {
   const RoundForecast& burst = of(Way::kBurst).round;
   const double lost = std::clamp(1.0 - draft.merit / of(Way::kBurst).merit, 0.0, 1.0);
-  const Seconds time = lost * draft.round.time + cost_.round_trip;
+  const Seconds time = lost * draft.round.time + away_time(cost_);
   put_off(draft.round.energy - draft.round.tokens * (burst.energy / burst.tokens));
   const double share = time / (kTryTime * burst.time / burst.tokens);
   send_after_ = std::clamp(std::max(share, 2.0 * send_after_), wait_, kLastTry);
@@ -410,7 +412,7 @@ void RoundPlanner::put_off_round(const RoundChoice& draft) {
 // Whether even nearly perfect drafts would be worse than letting the target write.
 bool RoundPlanner::hopeless() const {
   const auto merit = [&](std::uint32_t length) {
-    const Seconds waiting = cost_.round_trip + verify_time(cost_, length);
+    const Seconds waiting = away_time(cost_) + verify_time(cost_, length);
     return prices_.merit({.tokens = expected_tokens(kHope, length),
                           .time = round_time(cost_, length),
                           .energy = drafting_energy(cost_, length) +

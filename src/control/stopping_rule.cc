@@ -10,7 +10,7 @@ Pipeline lay_pipeline(const CostEstimate& cost, std::uint32_t chunk, std::uint32
   constexpr Seconds kShortest(1e-6);
   const Seconds drafting = drafting_time(cost, chunk);
   const Seconds sending = uplink_time(cost, chunk);
-  const Seconds verifying = verify_time(cost, chunk);
+  const Seconds verifying = cost.queue + verify_time(cost, chunk);
   const Seconds first = std::max(drafting + sending + cost.round_trip + verifying, kShortest);
   // Of a window of m chunks and r tokens, the r tokens of the next chunk are there already when the
   // verdict opens the window again.

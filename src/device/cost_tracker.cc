@@ -48,14 +48,17 @@ control::CostEstimate CostTracker::estimate() const {
   return cost;
 }
 
-void RemoteCosts::add(std::uint32_t drafted, std::uint32_t sessions,
+void RemoteCosts::opened(std::uint32_t devices) { devices_ = devices; }
+
+void RemoteCosts::add(std::uint32_t drafted, const SharedPass& pass,
                       const link::RoundSample& round) {
   if (!link_.add(round)) {
     return;  // a clock or an edge that cannot be believed
   }
   payload_.add(drafted, round.up.value());
-  verify_.add(drafted, round.service.value());
-  sharers_.add(0.0, sessions);
+  verify_.add(static_cast<double>(pass.own) + pass.others - 1.0, round.service.value());
+  others_.add(0.0, pass.others);
+  devices_ = pass.devices;
 }
 
 void RemoteCosts::estimate(control::CostEstimate& cost) const {
@@ -68,9 +71,11 @@ void RemoteCosts::estimate(control::CostEstimate& cost) const {
   cost.uplink = link.uplink.value;
   cost.uplink_bits_per_token = Bits(payload_.slope());
   cost.uplink_bits_per_round = Bits(payload_.base());
-  cost.verify_base = Seconds(verify_.base()) + link.queue.value;
+  cost.queue = link.queue.value;
+  cost.verify_base = Seconds(verify_.base());
   cost.verify_token = Seconds(verify_.slope());
-  cost.sharers = std::max(1.0, sharers_.base());
+  cost.others = others_.base() * cost.verify_token;
+  cost.devices = 1.0 + devices_;
 }
 
 }  // namespace gelato::device

@@ -90,6 +90,7 @@ WireResult<> RemoteVerifier::take_opened(const proto::Opened& opened) {
   stats_.prompt_tokens_reused += opened.reused;
   stats_.busy += opened.timing.verify / std::max(1U, opened.timing.sessions);
   stats_.queued += opened.timing.queue;
+  costs_.opened(opened.timing.other_sessions);
   return {};
 }
 
@@ -159,14 +160,16 @@ WireResult<Answer> RemoteVerifier::await_answer() {
 }
 
 // `steady`: the stream was open before the request, so that its time holds no prompt.
-void RemoteVerifier::account(std::uint32_t drafted, Seconds sent, const Traffic& before,
-                             bool steady, const proto::Timing& timing) {
+// `own`: tokens that the target read for this device.
+void RemoteVerifier::account(std::uint32_t drafted, std::uint32_t own, Seconds sent,
+                             const Traffic& before, bool steady, const proto::Timing& timing) {
   found_again();
   stats_.busy += timing.verify / std::max(1U, timing.sessions);
   stats_.queued += timing.queue;
   if (steady) {
     const Traffic now = transport_->traffic();
-    costs_.add(drafted, timing.sessions,
+    costs_.add(drafted,
+               {.own = own, .others = timing.other_tokens, .devices = timing.other_sessions},
                {.up = bytes(static_cast<double>(now.up_bytes - before.up_bytes)),
                 .down = bytes(static_cast<double>(now.down_bytes - before.down_bytes)),
                 .sent = sent,
@@ -192,7 +195,8 @@ WireResult<spec::Verdict> RemoteVerifier::try_verify(const spec::Draft& draft) {
   }
   ++stats_.requests;
   ++stats_.passes;
-  account(static_cast<std::uint32_t>(draft.size()), sent, before, steady, answer->timing);
+  const auto drafted = static_cast<std::uint32_t>(draft.size());
+  account(drafted, drafted + 1, sent, before, steady, answer->timing);
   return *verdict;
 }
 
@@ -213,7 +217,7 @@ WireResult<> RemoteVerifier::try_write(std::uint32_t count, const Show& show,
       return malformed(ok.error());
     }
     stats_.passes += answer->tokens.size();
-    account(0, sent, before, std::exchange(steady, false), answer->timing);
+    account(0, 1, sent, before, std::exchange(steady, false), answer->timing);
     shown += static_cast<std::uint32_t>(answer->tokens.size());
     const bool ended = answer->end != proto::BurstEnd::kGoesOn;
     if (!answer->tokens.empty() && !show(answer->tokens) && !ended) {
@@ -236,6 +240,7 @@ Result<void> RemoteVerifier::send(const spec::Draft& chunk, bool last) {
   be_ready();
   Chunk& flying = chunks_[(first_chunk_ + chunks_in_flight_++) % chunks_.size()];
   flying.draft = chunk;
+  flying.last = last;
   flying.measures = stream_ == Stream::kOpen && dialogue_.in_flight() == 0;
   flying.before = transport_->traffic();
   flying.sent = clock_->now();
@@ -259,8 +264,9 @@ WireResult<ChunkVerdict> RemoteVerifier::take_verdict(const proto::Verdict& answ
   ++stats_.passes;
   Traffic before = chunk.before;
   before.up_bytes = transport_->traffic().up_bytes - chunk.bytes;
-  account(static_cast<std::uint32_t>(chunk.draft.size()), chunk.sent, before,
-          chunk.measures && punctual, answer.timing);
+  const auto drafted = static_cast<std::uint32_t>(chunk.draft.size());
+  account(drafted, drafted + (chunk.last ? 1 : 0), chunk.sent, before, chunk.measures && punctual,
+          answer.timing);
   first_chunk_ = (first_chunk_ + 1) % chunks_.size();
   chunks_in_flight_ = verdict->next ? 0 : chunks_in_flight_ - 1;
   return *verdict;

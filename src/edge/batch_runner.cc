@@ -84,11 +84,15 @@ bool BatchRunner::verify(std::span<SessionRecord* const> waiting, std::vector<Fa
   }
   failed_passes_ = 0;
   const Seconds took = clock_->now() - begin;
+  Pass pass{.begin = begin};
+  for (const Target::Append& append : appends_) {
+    pass.tokens += append.tokens.size();
+  }
   for (std::size_t i = 0; i < size_; ++i) {
     SessionRecord& record = *batch_[i].record;
     ++record.passes;
     record.busy += took / static_cast<double>(size_);
-    if (auto ok = decide(batch_[i], begin, size_); !ok) {
+    if (auto ok = decide(batch_[i], pass); !ok) {
       cache_.forget(record.slot);
       failures.push_back({&record, internal(ok.error())});
     }
@@ -159,7 +163,7 @@ void BatchRunner::lay_out() {
   }
 }
 
-Result<void> BatchRunner::decide(Entry& entry, Seconds begin, std::size_t sessions) {
+Result<void> BatchRunner::decide(Entry& entry, const Pass& pass) {
   SessionRecord& record = *entry.record;
   cache_.extended(record.slot, entry.input);
   const auto base = static_cast<std::uint32_t>(record.session.text().size());
@@ -168,9 +172,12 @@ Result<void> BatchRunner::decide(Entry& entry, Seconds begin, std::size_t sessio
   if (!decision) {
     return fail(decision.error());
   }
-  const proto::Timing timing{.queue = begin - record.waiting_since,
-                             .verify = clock_->now() - begin,
-                             .sessions = static_cast<std::uint32_t>(sessions)};
+  const proto::Timing timing{
+      .queue = pass.begin - record.waiting_since,
+      .verify = clock_->now() - pass.begin,
+      .sessions = static_cast<std::uint32_t>(size_),
+      .other_tokens = static_cast<std::uint32_t>(pass.tokens - entry.input.size()),
+      .other_sessions = table_->others_active(record, pass.begin)};
   metrics_->queue_seconds.add(timing.queue.value());
   // What the pass appended and the decision did not keep goes; what it kept is part of the text.
   const std::uint32_t keep = base + decision->accepted;

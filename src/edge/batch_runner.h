@@ -56,12 +56,16 @@ class BatchRunner {
     std::vector<spec::Token> input;  // what the pass appends, and a row of logits for each
     std::size_t append = 0;          // its number in the pass
   };
+  struct Pass {
+    Seconds begin;
+    std::size_t tokens = 0;  // that it read
+  };
   [[nodiscard]] std::size_t missing(const SessionRecord& record) const;
   [[nodiscard]] std::function<bool(KvBudget::Owner)> may_evict(const SessionRecord& record) const;
   void fill_batch(std::span<SessionRecord* const> waiting, std::vector<Failure>& failures);
   void add_entry(SessionRecord& record);
   void lay_out();
-  Result<void> decide(Entry& entry, Seconds begin, std::size_t sessions);
+  Result<void> decide(Entry& entry, const Pass& pass);
   void answer_draft(SessionRecord& record, const Decision& decision, const proto::Timing& timing);
   void answer_burst(SessionRecord& record, spec::Token token, proto::Timing timing);
   Result<bool> read_chunk(SessionRecord& record);

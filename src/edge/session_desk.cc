@@ -289,7 +289,8 @@ void SessionDesk::announce() {
                       .limits = limits_,
                       .timing = {.queue = now - record->opened_at - record->reading,
                                  .verify = record->reading,
-                                 .sessions = 1}});
+                                 .sessions = 1,
+                                 .other_sessions = table_->others_active(*record, now)}});
   }
 }
 

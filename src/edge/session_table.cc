@@ -42,6 +42,14 @@ void SessionTable::erase(const SessionRecord& record) {
   std::erase_if(records_, [&](const auto& r) { return r.get() == &record; });
 }
 
+std::uint32_t SessionTable::others_active(const SessionRecord& record, Seconds now) const {
+  constexpr Seconds kActive(2.0);
+  const auto uses = [&](const auto& other) {
+    return other.get() != &record && other->out && now - other->active_at < kActive;
+  };
+  return static_cast<std::uint32_t>(std::count_if(records_.begin(), records_.end(), uses));
+}
+
 std::uint64_t SessionTable::tokens() const {
   std::uint64_t total = 0;
   for (const auto& record : records_) {

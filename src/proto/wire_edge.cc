@@ -26,11 +26,15 @@ void write_timing(const Timing& in, v1::Timing& out) {
   out.set_queue_us(to_us(in.queue));
   out.set_verify_us(to_us(in.verify));
   out.set_sessions(in.sessions);
+  out.set_other_tokens(in.other_tokens);
+  out.set_other_sessions(in.other_sessions);
 }
 Timing read_timing(const v1::Timing& in) {
   return {.queue = from_us(in.queue_us()),
           .verify = from_us(in.verify_us()),
-          .sessions = in.sessions()};
+          .sessions = in.sessions(),
+          .other_tokens = in.other_tokens(),
+          .other_sessions = in.other_sessions()};
 }
 
 void write_limits(const Limits& in, v1::Limits& out) {

@@ -66,9 +66,11 @@ control::CostEstimate DeviceAgent::cost(Seconds now) const {
   cost.uplink = link_->channel(link::Direction::kUp).rate_at(now) * (1.0 - setting_->link.loss);
   cost.uplink_bits_per_token = mean_token_bits_;
   cost.uplink_bits_per_round = bytes(static_cast<double>(setting_->wire.up_bytes));
-  cost.verify_base = setting_->edge.time(1) + edge_wait_;
+  cost.queue = queue_;
+  cost.verify_base = setting_->edge.time(1);
+  cost.others = others_;
   cost.verify_token = verify_slope_;
-  cost.sharers = sharers_;
+  cost.devices = static_cast<double>(fleet_);
   cost.tx_power = device.tx_power();
   if (setting_->accounting == Accounting::kFull) {
     const BitsPerSecond down = link_->channel(link::Direction::kDown).rate_at(now);
@@ -354,8 +356,11 @@ void DeviceAgent::on_answer(Seconds now, const Request& answer) {
 bool DeviceAgent::read(Seconds now, const Request& answer, bool while_drafting) {
   activity_.rx += answer.receiving;
   activity_.rx_while_drafting += while_drafting ? answer.receiving : Seconds();
-  edge_wait_ += kNewWait * (answer.queued + answer.others - edge_wait_);
-  sharers_ += kNewWait * (static_cast<double>(answer.sharers) - sharers_);
+  if (plan_.mode != control::RoundMode::kTargetOnly || written_ == 0) {
+    queue_ += kNewWait * (answer.queued - queue_);
+  }
+  others_ += kNewWait * (answer.others - others_);
+  fleet_ = answer.fleet;
   ++outcome_.passes;
   if (plan_.mode == control::RoundMode::kTargetOnly) {
     ++written_;

@@ -22,6 +22,8 @@ class DeviceAgent {
   DeviceAgent(const Setting& setting, std::uint32_t number, control::Policy& policy,
               TextCursor text, link::LinkEmulator& link, EventQueue& events, Foresight* foresight);
 
+  // So many devices use the edge as the session opens.
+  void opened(std::size_t fleet) { fleet_ = fleet; }
   // Between rounds: goes on with another device, link and text. All outlive the agent.
   void change(const Setting& setting, TextCursor text, link::LinkEmulator& link);
   void begin_round(Seconds now);
@@ -88,8 +90,9 @@ class DeviceAgent {
   Foresight* foresight_;
   Bits mean_token_bits_;
   Seconds verify_slope_;
-  Seconds edge_wait_;     // expected besides the own pass: queue and other devices' tokens
-  double sharers_ = 1.0;  // expected devices in a pass
+  Seconds queue_;          // expected wait for a pass
+  Seconds others_;         // expected time of other devices' tokens in it
+  std::size_t fleet_ = 1;  // devices at the edge, as it said last
 
   // Of the round that is running.
   control::RoundPlan plan_;

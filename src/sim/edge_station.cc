@@ -5,6 +5,10 @@
 namespace gelato::sim {
 namespace {
 
+// A device that had an answer, or opened its session, so recently uses the edge: as live
+// (SessionTable::others_active).
+constexpr Seconds kActive(2.0);
+
 // Tokens of a request in a pass: the target reads the last committed token and the draft. A chunk
 // that another follows leaves its last token to that one.
 std::uint32_t pass_tokens(const Request& request) {
@@ -75,12 +79,21 @@ void EdgeStation::start_pass(Seconds now) {
     return;
   }
   const Seconds time = setting_->edge.time(tokens);
+  const std::size_t fleet = count_active(now);
   for (Request& request : batch_) {
-    request.sharers = batch_.size();
+    request.fleet = fleet;
     request.others = time - setting_->edge.time(pass_tokens(request));
   }
   pass_time_ = time;
   events_->schedule(now + time, EventKind::kPass, {});
+}
+
+std::size_t EdgeStation::count_active(Seconds now) const {
+  std::size_t active = 0;
+  for (std::uint32_t device = 0; device < decided_.size(); ++device) {
+    active += now - decided_[device] < kActive || in_batch(device) ? 1 : 0;
+  }
+  return active;
 }
 
 void EdgeStation::on_pass(Seconds now) {

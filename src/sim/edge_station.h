@@ -32,6 +32,7 @@ class EdgeStation {
   void start_pass(Seconds now);
   void drop_stale(Seconds now);
   [[nodiscard]] bool in_batch(std::uint32_t device) const;
+  [[nodiscard]] std::size_t count_active(Seconds now) const;
   void decide(Seconds now, Request request);
   void answer(Seconds now, Request request, std::uint64_t bytes);
   // Sends an answer; returns when it arrives and notes its airtime.

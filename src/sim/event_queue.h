@@ -19,10 +19,10 @@ struct Request {
   bool last = true;         // of its round: accepted whole, it brings the bonus token
   // The answer.
   std::uint32_t accepted = 0;
-  Seconds queued{};         // before its pass
-  Seconds others{};         // by how much the other devices' tokens lengthened the pass
-  Seconds receiving{};      // airtime of the answer
-  std::size_t sharers = 1;  // devices in its pass
+  Seconds queued{};       // before its pass
+  Seconds others{};       // by how much the other devices' tokens lengthened the pass
+  Seconds receiving{};    // airtime of the answer
+  std::size_t fleet = 1;  // devices that use the edge these seconds
 
   // The device's assumption, that all of it stands, was wrong.
   [[nodiscard]] bool rejected() const { return accepted < count; }

@@ -81,6 +81,9 @@ class Run {
 
   RunResult play() {
     EdgeStation edge(setting_, agents_, events_);
+    for (DeviceAgent& agent : agents_) {
+      agent.opened(agents_.size());
+    }
     std::vector<bool> done(setting_.devices, false);
     RunResult result;
     result.devices.resize(setting_.devices);

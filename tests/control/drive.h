@@ -43,9 +43,11 @@ CostEstimate any_cost(Number& number) {
   c.uplink = BitsPerSecond(number());
   c.uplink_bits_per_token = Bits(number());
   c.uplink_bits_per_round = Bits(number());
+  c.queue = Seconds(number());
   c.verify_base = Seconds(number());
+  c.others = Seconds(number());
   c.verify_token = Seconds(number());
-  c.sharers = number();
+  c.devices = number();
   c.tx_power = Watts(number());
   c.wait_power = Watts(number());
   return c;

@@ -72,17 +72,16 @@ TEST(BestLength, IsTheSmallestOfEqualsAndSurvivesNaN) {
   EXPECT_EQ(best_length(3, 3, [](std::uint32_t) { return 0.0; }), 3U);
 }
 
-// With n devices in a pass, a token of s seconds is paid for n times; the first token of the pass
-// has its own time in verify_base already.
-TEST(Charged, CountsTheTimeOfTheOthers) {
-  CostEstimate cost;
-  cost.verify_base = milliseconds(40);
-  cost.verify_token = milliseconds(2);
-  EXPECT_EQ(verify_time(charged(cost), 5), verify_time(cost, 5));
-  cost.sharers = 4.0;
-  EXPECT_NEAR(verify_time(charged(cost), 5).value(), 0.040 + 3 * 0.002 + 5 * 4 * 0.002, 1e-12);
-  cost.sharers = -1.0;
-  EXPECT_EQ(usable(cost).sharers, 1.0);
+// A wait is paid once for a round, other devices' tokens with every pass.
+TEST(RoundTime, CountsQueueAndOtherDevices) {
+  CostEstimate cost = testing::some_cost();
+  const Seconds alone = round_time(cost, 5);
+  cost.queue = milliseconds(20);
+  cost.others = milliseconds(3);
+  EXPECT_NEAR((round_time(cost, 5) - alone).value(), 0.023, 1e-12);
+  EXPECT_NEAR((verify_time(cost, 5) - verify_time(testing::some_cost(), 5)).value(), 0.003, 1e-12);
+  cost.devices = -1.0;
+  EXPECT_EQ(usable(cost).devices, 1.0);
 }
 
 }  // namespace

@@ -33,6 +33,8 @@ TEST_F(SchedulerTest, EverySessionsDraftGoesIntoOnePass) {
     EXPECT_EQ(verdict->accepted, i);
     EXPECT_EQ(verdict->next, texts[i].back());
     EXPECT_EQ(verdict->timing.sessions, 6U);
+    EXPECT_EQ(verdict->timing.other_tokens, 6U + 15U - (1U + i)) << "text and drafts";
+    EXPECT_EQ(verdict->timing.other_sessions, 5U);
   }
   EXPECT_EQ(metrics_.passes, 1U);
 }

@@ -60,7 +60,11 @@ inline Draft sample_draft(WireMode mode, std::uint32_t count = 3) {
 }
 
 inline Timing sample_timing() {
-  return {.queue = Seconds(0.00125), .verify = Seconds(0.098765), .sessions = 7};
+  return {.queue = Seconds(0.00125),
+          .verify = Seconds(0.098765),
+          .sessions = 7,
+          .other_tokens = 19,
+          .other_sessions = 11};
 }
 
 inline ServerInfo sample_info() {

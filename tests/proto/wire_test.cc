@@ -98,6 +98,8 @@ TEST(Wire, TheOtherMessagesComeBack) {
   EXPECT_NEAR(opened.timing.verify.value(), 0.098765, 1e-9);
   EXPECT_NEAR(opened.timing.queue.value(), 0.00125, 1e-9);
   EXPECT_EQ(opened.timing.sessions, 7U);
+  EXPECT_EQ(opened.timing.other_tokens, 19U);
+  EXPECT_EQ(opened.timing.other_sessions, 11U);
 
   const Verdict rejected =
       down_the_wire(Verdict{.number = 3, .accepted = 2, .next = {}, .row = {1, 2, 3}, .timing = {}},
@@ -167,7 +169,7 @@ TEST(Wire, DraftsAreSmall) {
                                        .timing = sample_timing()}),
                    dialect)
                 .size(),
-            26U);
+            28U);
 }
 
 v1::DeviceMessage on_the_wire(const DeviceMessage& message, WireMode mode) {

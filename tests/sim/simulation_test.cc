@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "gelato/control/round_estimate.h"
+#include "gelato/control/shared_edge.h"
 #include "tests/sim/settings.h"
 
 namespace gelato::sim {
@@ -321,6 +322,54 @@ TEST(Simulation, DevicesShareTheEdgesPasses) {
   EXPECT_LT(run->edge_passes, 500U);  // batched; alone each round has its own
   EXPECT_GE(run->edge_passes, 200U);
   EXPECT_LE(run->edge_busy, run->elapsed);
+}
+
+TEST(Simulation, ADeviceIsToldOfTheFleet) {
+  Setting setting = round_setting(scripted_trace(std::vector<int>(4000, 1), 8));
+  setting.rounds = 50;
+  setting.edge.pass = {milliseconds(100), milliseconds(102)};
+  setting.others = 3;
+  setting.others_policy = "edge-only";
+  const auto seen = play(setting, {.max_draft = 3}).contexts;
+  for (const control::RoundContext& context : seen) {
+    EXPECT_EQ(context.cost.devices, 4.0);
+    EXPECT_EQ(context.cost.verify_base, milliseconds(100)) << "its own token alone";
+  }
+  EXPECT_GT(seen.back().cost.queue, milliseconds(1));
+  EXPECT_GT(seen.back().cost.others, milliseconds(1));
+  EXPECT_EQ(seen.front().cost.queue, Seconds());
+}
+
+// What policy `gelato` expects of a fleet in which all draft is what the simulator makes of it.
+TEST(Simulation, AFleetThatDraftsIsAsForeseen) {
+  for (const std::uint32_t devices : {2U, 4U, 8U, 32U}) {
+    for (const double away : {0.02, 0.05}) {
+      Setting setting =
+          round_setting(std::make_shared<DraftTrace>(make_synthetic_trace("iid:0.7", 7).value()));
+      setting.profile.draft_token = milliseconds(5);
+      setting.link.delay = Seconds(away);
+      setting.edge.pass = {milliseconds(40), milliseconds(41)};
+      setting.devices = devices;
+      setting.rounds = 400;
+      const auto run = run_policy(setting, "svip");
+      ASSERT_TRUE(run) << run.error().message;
+      const DeviceTotals total = run->total();
+      const auto rounds = static_cast<double>(total.rounds);
+      const double usual = static_cast<double>(total.drafted) / rounds;
+      control::CostEstimate cost;
+      cost.draft_token = milliseconds(5);
+      cost.round_trip = 2.0 * Seconds(away);
+      cost.verify_base = milliseconds(40);
+      cost.verify_token = milliseconds(1);
+      cost.devices = devices;
+      const auto foreseen = control::if_all_did(cost, usual).draft;
+      const double time = control::away_time(foreseen).value() + usual * 0.005 +
+                          control::verify_time(foreseen, 0).value() +
+                          usual * foreseen.verify_token.value();
+      EXPECT_NEAR(time / (total.elapsed.value() / rounds), 1.0, 0.16)
+          << devices << " devices, " << away << " s each way";
+    }
+  }
 }
 
 TEST(Simulation, SharedCellHasOneUplink) {

@@ -253,7 +253,11 @@ void ToyEdge::on_draft(const proto::Draft& draft, Session& session) {
                         .accepted = verdict.accepted,
                         .next = goes_on ? std::nullopt : std::optional(verdict.next),
                         .row = {},
-                        .timing = {.queue = {}, .verify = Seconds(0.002), .sessions = 2}});
+                        .timing = {.queue = {},
+                                   .verify = Seconds(0.002),
+                                   .sessions = 2,
+                                   .other_tokens = 4,
+                                   .other_sessions = 2}});
 }
 
 spec::Token ToyEdge::write_one(const Session& session) const {

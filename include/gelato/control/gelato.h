@@ -23,6 +23,7 @@
 #include "gelato/control/prices.h"
 #include "gelato/control/round_forecast.h"
 #include "gelato/control/round_planner.h"
+#include "gelato/control/shared_edge.h"
 #include "gelato/control/stopping_rule.h"
 #include "gelato/control/survival_curve.h"
 #include "gelato/control/why.h"
@@ -71,6 +72,9 @@ class GelatoPolicy final : public Policy {
   void count_stop(const RoundOutcome& outcome);
   void trace(std::uint64_t round);
 
+  // The draft of a round of which no cost is known yet.
+  static constexpr std::uint32_t kFirstDraft = 4;
+
   GelatoOptions options_;
   std::string name_;
   AcceptancePredictor predictor_;
@@ -79,7 +83,8 @@ class GelatoPolicy final : public Policy {
   EnergyPrice energy_;
   Why why_;
 
-  double throughput_ = 0.0;  // tokens per second, of the last plan
+  double throughput_ = 0.0;     // tokens per second, of the last plan
+  double usual_ = kFirstDraft;  // mean length of the last drafts
   // Recent verdicts against their predictions, with forgetting.
   double unforeseen_ = 0.0;  // accepted tokens beyond the expected number
   double variance_ = 0.0;    // of that, if the predictions are right
@@ -88,6 +93,7 @@ class GelatoPolicy final : public Policy {
 
   // Of the round that is running.
   CostEstimate cost_;
+  SharedEdge edge_;
   RoundChoice choice_;
   bool planned_ = false;  // else there were no costs to plan by
   Prices prices_;

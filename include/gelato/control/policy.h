@@ -30,10 +30,12 @@ struct CostEstimate {
   BitsPerSecond uplink{};        // 0: no network in between
   Bits uplink_bits_per_token{};  // payload of one drafted token
   Bits uplink_bits_per_round{};  // framing of a round
+  Seconds queue{};               // target: a request's wait for its pass; a burst waits once
   Seconds verify_base{};         // target: T(1), a pass without any draft token
+  Seconds others{};              // target: what other devices' tokens add to the pass
   Seconds verify_token{};        // target: additional time of each draft token in the pass
-  // Devices whose tokens are in the same pass, this one included; less than 1: unknown, alone.
-  double sharers = 1.0;
+  // Devices that use the target these seconds, this one included; less than 1: unknown, alone.
+  double devices = 1.0;
   Watts tx_power{};    // device, while sending
   Watts wait_power{};  // device, while waiting and receiving
 };

@@ -25,11 +25,6 @@ Quantity<Tag> usable(Quantity<Tag> x) {
 // Every field usable.
 CostEstimate usable(const CostEstimate& cost);
 
-// The same with the time that this device's tokens take from the others in its pass: a token makes
-// the pass longer for all of them (the external cost of Pigou, The Economics of Welfare, 1920). If
-// nobody counts it, everybody drafts the more the slower the edge is from drafts.
-CostEstimate charged(const CostEstimate& cost);
-
 // Expected tokens of a round with gamma drafted tokens, each accepted with probability rho in
 // [0, 1] independently of the others: (1 - rho^(gamma+1)) / (1 - rho), and gamma + 1 at rho = 1.
 // Leviathan et al., arXiv 2211.17192, equation 1; GELATO, arXiv 2605.10124, equation 6.
@@ -40,7 +35,9 @@ Seconds drafting_time(const CostEstimate& cost, std::uint32_t gamma);
 Joules drafting_energy(const CostEstimate& cost, std::uint32_t gamma);
 // Serialisation of the draft and its framing; 0 without a network.
 Seconds uplink_time(const CostEstimate& cost, std::uint32_t gamma);
-// The target's pass over gamma draft tokens.
+// From a request's last bit to its pass and from the pass back to the device.
+Seconds away_time(const CostEstimate& cost);
+// The target's pass over gamma draft tokens, other devices' tokens included.
 Seconds verify_time(const CostEstimate& cost, std::uint32_t gamma);
 // The whole round, drafting and network included.
 Seconds round_time(const CostEstimate& cost, std::uint32_t gamma);

@@ -11,6 +11,7 @@
 #include "gelato/control/policy.h"
 #include "gelato/control/prices.h"
 #include "gelato/control/round_forecast.h"
+#include "gelato/control/shared_edge.h"
 #include "gelato/control/stopping_rule.h"
 #include "gelato/control/survival_curve.h"
 #include "gelato/control/why.h"
@@ -67,8 +68,8 @@ class WayLedger {
 class RoundPlanner {
  public:
   // The best round at these costs and prices. Leaving the present way needs a margin.
-  // Precondition: `cost` went through usable().
-  const RoundChoice& choose(const CostEstimate& cost, const SurvivalCurve& curve,
+  // Precondition: of a cost that went through usable().
+  const RoundChoice& choose(const SharedEdge& edge, const SurvivalCurve& curve,
                             const PlanLimits& limits, const Prices& prices);
 
   // A round drafted tokens that were predicted to be accepted so.
@@ -128,7 +129,8 @@ class RoundPlanner {
   std::array<WayLedger, kWays> ledgers_{};
   std::array<RoundChoice, kWays> choices_{};
   // What the ledgers were written for.
-  CostEstimate cost_;
+  CostEstimate cost_;        // of drafts
+  CostEstimate burst_cost_;  // what it imposes on others included
   PlanLimits limits_;
   Prices prices_;
   Way way_ = Way::kDraft;

@@ -43,23 +43,31 @@ class CostTracker {
   LineFit verify_;  // x: draft tokens in the pass
 };
 
+// A pass as the edge describes it.
+struct SharedPass {
+  std::uint32_t own = 1;      // tokens that it read for this device
+  std::uint32_t others = 0;   // and for others
+  std::uint32_t devices = 0;  // other devices that use the edge these seconds
+};
+
 // What rounds with a target behind a link have cost so far.
 class RemoteCosts {
  public:
-  // One answered request: `drafted` tokens went up in `round.up` bits, and `sessions` shared the
-  // pass.
-  void add(std::uint32_t drafted, std::uint32_t sessions, const link::RoundSample& round);
-  // Fills in the network fields, verify_base and verify_token (the pass as the edge timed it, with
-  // the usual wait for it), and sharers.
+  // So many other devices use the edge as a session opens.
+  void opened(std::uint32_t devices);
+  // One answered request: `drafted` tokens went up in `round.up` bits, and this is its pass.
+  void add(std::uint32_t drafted, const SharedPass& pass, const link::RoundSample& round);
+  // Fills in the network fields, the target's times as the edge measured them, and devices.
   void estimate(control::CostEstimate& cost) const;
 
   [[nodiscard]] link::LinkEstimate link() const { return link_.estimate(); }
 
  private:
   link::LinkEstimator link_;
-  LineFit payload_;  // bits up; x: draft tokens
-  LineFit verify_;   // x: draft tokens
-  LineFit sharers_;  // x: always 0; the mean
+  LineFit payload_;            // bits up; x: draft tokens
+  LineFit verify_;             // a pass; x: its tokens but one
+  LineFit others_;             // x: always 0; the mean of other devices' tokens in a pass
+  std::uint32_t devices_ = 0;  // others
 };
 
 }  // namespace gelato::device

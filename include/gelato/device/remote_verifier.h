@@ -114,6 +114,7 @@ class RemoteVerifier final : public RemoteTarget {
     spec::Draft draft;
     Seconds sent;
     Traffic before;           // its sending
+    bool last = false;        // of its draft: it brings the bonus token
     std::uint64_t bytes = 0;  // up
     bool measures = false;    // nothing else was on its way, so that its time is the link's
   };
@@ -123,8 +124,8 @@ class RemoteVerifier final : public RemoteTarget {
   proto::WireResult<std::optional<ChunkVerdict>> poll(Seconds wait);
   proto::WireResult<std::optional<ChunkVerdict>> await_stale();
   proto::WireResult<std::optional<ChunkVerdict>> await_verdict();
-  void account(std::uint32_t drafted, Seconds sent, const Traffic& before, bool steady,
-               const proto::Timing& timing);
+  void account(std::uint32_t drafted, std::uint32_t own, Seconds sent, const Traffic& before,
+               bool steady, const proto::Timing& timing);
   proto::WireResult<spec::Verdict> try_verify(const spec::Draft& draft);
   proto::WireResult<> try_write(std::uint32_t count, const Show& show, std::uint32_t& shown);
   Result<void> lost(const proto::WireError& error);

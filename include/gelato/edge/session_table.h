@@ -54,6 +54,8 @@ class SessionTable {
   [[nodiscard]] const Records& records() const { return records_; }
   // Later ones are higher.
   std::uint64_t next_ticket() { return ++tickets_; }
+  // Other sessions with a stream that said or heard something within the last two seconds.
+  [[nodiscard]] std::uint32_t others_active(const SessionRecord& record, Seconds now) const;
   // Tokens of all texts.
   [[nodiscard]] std::uint64_t tokens() const;
 

@@ -118,6 +118,8 @@ struct Timing {
   Seconds queue;
   Seconds verify;
   std::uint32_t sessions = 0;
+  std::uint32_t other_tokens = 0;
+  std::uint32_t other_sessions = 0;
 };
 
 struct Opened {
