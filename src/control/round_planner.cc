@@ -10,8 +10,9 @@ namespace gelato::control {
 namespace {
 
 // A way is left for one that promises 2 % more: forecasts waver by about a percent, and two equal
-// ways are not to alternate.
+// ways are not to alternate. Where joules have a price, that wavers too.
 constexpr double kMargin = 1.02;
+constexpr double kPricedMargin = 1.05;
 // The same for the layout of a pipeline, where a change costs nothing but steadiness.
 constexpr double kLineMargin = 1.02;
 // Rounds that the slow and the fast sums remember. The worth of a round varies by about 40 %: the
@@ -78,6 +79,8 @@ double correction(double forecast, double turned_out, double rounds, double prio
   return std::clamp((prior + turned_out) / (prior + forecast), 1.0 / kLargestCorrection,
                     kLargestCorrection);
 }
+
+double speed(const RoundForecast& round) { return round.tokens / round.time.value(); }
 
 // Whether plans for one are good for the other: nothing that matters in a round differs by much.
 bool alike(const CostEstimate& a, const CostEstimate& b) {
@@ -440,7 +443,9 @@ Way RoundPlanner::settle() {
       of(drafting).merit * (1.0 + hope) > of(Way::kBurst).merit) {
     leader = drafting;
   }
-  const double kept = merit(way_) > 0.0 ? kMargin * merit(way_) : merit(way_);
+  const bool priced = prices_.per_joule > 0.0;
+  const double margin = priced ? kPricedMargin : kMargin;
+  const double kept = merit(way_) > 0.0 ? margin * merit(way_) : merit(way_);
   if (leader != way_ && merit(leader) > kept) {
     wait_ = next_ = hopeless() ? kLastTry : kFirstTry;
     written_ = unsent_ = 0.0;
@@ -453,6 +458,10 @@ Way RoundPlanner::settle() {
   ledger(Way::kDraft).age();
   ledger(Way::kPipeline).age();
   RoundChoice& burst = of(Way::kBurst);
+  if (priced && speed(of(drafting).round) > speed(burst.round)) {
+    // It only saves joules: as many as a long burst saves swing the price.
+    burst.length = std::min(burst.length, kBurst);
+  }
   const double left = std::max(next_ - written_, 1.0);
   if (unsent_ >= send_after_) {
     put_off_round(of(drafting));
