@@ -134,7 +134,8 @@ Seconds round_time(const CostEstimate& cost, const Pipeline& line, std::uint32_t
   const std::uint32_t rest = stopped ? drafted % line.chunk : 0;
   const bool in_rest = rest > 0 && accepted >= drafted - rest;
   const Seconds early = in_rest ? drafting_time(cost, line.chunk - rest) : Seconds();
-  const Seconds whole = line.first + (accepted / line.chunk) * line.step;
+  const std::uint32_t chunks = accepted / line.chunk;  // whole ones
+  const Seconds whole = line.first + chunks * line.step;
   return std::max(whole - early, kShortest);
 }
 

@@ -43,7 +43,7 @@ SharedEdge if_all_did(const CostEstimate& cost, double usual) {
   if (!(cost.devices > 1.0) || !(own > Seconds())) {
     return all;
   }
-  const auto length = static_cast<std::uint32_t>(usual + 0.5);
+  const auto length = static_cast<std::uint32_t>(std::lround(usual));
   const Seconds away = drafting_time(cost, length) + uplink_time(cost, length) + cost.round_trip;
   const Crowd drafts = crowd(cost.devices, away, own, (usual + 1.0) * cost.verify_token);
   all.draft.queue = drafts.wait;

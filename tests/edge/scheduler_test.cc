@@ -5,9 +5,7 @@ namespace gelato::edge {
 namespace {
 
 using proto::ErrorKind;
-using ::testing::Each;
 using ::testing::ElementsAre;
-using ::testing::Le;
 
 TEST_F(SchedulerTest, EverySessionsDraftGoesIntoOnePass) {
   start();
@@ -101,6 +99,7 @@ TEST_F(SchedulerTest, SessionsWithASharedPrefixDoNotDisturbEachOther) {
   start();
   const auto text = prompt(20);
   std::vector<std::shared_ptr<Letters>> devices;
+  devices.reserve(3);
   for (int i = 0; i < 3; ++i) {
     devices.push_back(opened(greedy(text)).first);
   }

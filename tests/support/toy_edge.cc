@@ -40,7 +40,7 @@ void ToyEdge::pause(Seconds time) {
 }
 
 void ToyEdge::open(const proto::Open& open) {
-  stream_.emplace();
+  stream_ = Stream{};
   stream_->terms = open;
   send(open);
 }
