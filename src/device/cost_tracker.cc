@@ -48,7 +48,7 @@ control::CostEstimate CostTracker::estimate() const {
   return cost;
 }
 
-void RemoteCosts::opened(std::uint32_t devices) { devices_ = devices; }
+void RemoteCosts::shared_with(std::uint32_t devices) { devices_ = devices; }
 
 void RemoteCosts::add(std::uint32_t drafted, const SharedPass& pass,
                       const link::RoundSample& round) {
@@ -58,7 +58,6 @@ void RemoteCosts::add(std::uint32_t drafted, const SharedPass& pass,
   payload_.add(drafted, round.up.value());
   verify_.add(static_cast<double>(pass.own) + pass.others - 1.0, round.service.value());
   others_.add(0.0, pass.others);
-  devices_ = pass.devices;
 }
 
 void RemoteCosts::estimate(control::CostEstimate& cost) const {

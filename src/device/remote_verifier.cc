@@ -90,7 +90,7 @@ WireResult<> RemoteVerifier::take_opened(const proto::Opened& opened) {
   stats_.prompt_tokens_reused += opened.reused;
   stats_.busy += opened.timing.verify / std::max(1U, opened.timing.sessions);
   stats_.queued += opened.timing.queue;
-  costs_.opened(opened.timing.other_sessions);
+  costs_.shared_with(opened.timing.other_sessions);
   return {};
 }
 
@@ -166,10 +166,10 @@ void RemoteVerifier::account(std::uint32_t drafted, std::uint32_t own, Seconds s
   found_again();
   stats_.busy += timing.verify / std::max(1U, timing.sessions);
   stats_.queued += timing.queue;
+  costs_.shared_with(timing.other_sessions);
   if (steady) {
     const Traffic now = transport_->traffic();
-    costs_.add(drafted,
-               {.own = own, .others = timing.other_tokens, .devices = timing.other_sessions},
+    costs_.add(drafted, {.own = own, .others = timing.other_tokens},
                {.up = bytes(static_cast<double>(now.up_bytes - before.up_bytes)),
                 .down = bytes(static_cast<double>(now.down_bytes - before.down_bytes)),
                 .sent = sent,

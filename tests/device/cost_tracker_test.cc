@@ -22,8 +22,9 @@ TEST(RemoteCosts, TellTheOwnPassFromOtherDevicesTokens) {
   for (std::uint32_t i = 0; i < 200; ++i) {
     const std::uint32_t own = 1 + i % 5;
     const std::uint32_t others = (i * 7) % 11;
-    costs.add(own - 1, {.own = own, .others = others, .devices = 3}, round_of(own + others));
+    costs.add(own - 1, {.own = own, .others = others}, round_of(own + others));
   }
+  costs.shared_with(3);
   control::CostEstimate cost;
   costs.estimate(cost);
   EXPECT_NEAR(cost.verify_base.value(), 0.040, 1e-6);
@@ -46,18 +47,6 @@ TEST(RemoteCosts, AnEdgeThatDoesNotSayIsTakenForAlone) {
   EXPECT_NEAR(cost.verify_token.value(), 0.001, 1e-6);
   EXPECT_EQ(cost.others, Seconds());
   EXPECT_EQ(cost.devices, 1.0);
-}
-
-TEST(RemoteCosts, KnowTheDevicesAsASessionOpens) {
-  RemoteCosts costs;
-  costs.opened(6);
-  costs.add(0, {.own = 1, .others = 0, .devices = 2}, round_of(1));
-  control::CostEstimate cost;
-  costs.estimate(cost);
-  EXPECT_EQ(cost.devices, 3.0);
-  costs.opened(4);
-  costs.estimate(cost);
-  EXPECT_EQ(cost.devices, 5.0);
 }
 
 }  // namespace

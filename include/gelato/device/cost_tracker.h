@@ -45,16 +45,15 @@ class CostTracker {
 
 // A pass as the edge describes it.
 struct SharedPass {
-  std::uint32_t own = 1;      // tokens that it read for this device
-  std::uint32_t others = 0;   // and for others
-  std::uint32_t devices = 0;  // other devices that use the edge these seconds
+  std::uint32_t own = 1;     // tokens that it read for this device
+  std::uint32_t others = 0;  // and for others
 };
 
 // What rounds with a target behind a link have cost so far.
 class RemoteCosts {
  public:
-  // So many other devices use the edge as a session opens.
-  void opened(std::uint32_t devices);
+  // So many other devices use the edge these seconds.
+  void shared_with(std::uint32_t devices);
   // One answered request: `drafted` tokens went up in `round.up` bits, and this is its pass.
   void add(std::uint32_t drafted, const SharedPass& pass, const link::RoundSample& round);
   // Fills in the network fields, the target's times as the edge measured them, and devices.
@@ -67,7 +66,7 @@ class RemoteCosts {
   LineFit payload_;            // bits up; x: draft tokens
   LineFit verify_;             // a pass; x: its tokens but one
   LineFit others_;             // x: always 0; the mean of other devices' tokens in a pass
-  std::uint32_t devices_ = 0;  // others
+  std::uint32_t devices_ = 0;  // besides this one
 };
 
 }  // namespace gelato::device
