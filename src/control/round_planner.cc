@@ -80,8 +80,6 @@ double correction(double forecast, double turned_out, double rounds, double prio
                     kLargestCorrection);
 }
 
-double speed(const RoundForecast& round) { return round.tokens / round.time.value(); }
-
 // Whether plans for one are good for the other: nothing that matters in a round differs by much.
 bool alike(const CostEstimate& a, const CostEstimate& b) {
   const Seconds slack = (kChange - 1.0) * round_time(b, kUsualDraft);
@@ -458,7 +456,9 @@ Way RoundPlanner::settle() {
   ledger(Way::kDraft).age();
   ledger(Way::kPipeline).age();
   RoundChoice& burst = of(Way::kBurst);
-  if (priced && speed(of(drafting).round) > speed(burst.round)) {
+  const RoundForecast& drafts = of(drafting).round;
+  if (priced && tokens_per_second(drafts.tokens, drafts.time) >
+                    tokens_per_second(burst.round.tokens, burst.round.time)) {
     // It only saves joules: as many as a long burst saves swing the price.
     burst.length = std::min(burst.length, kBurst);
   }
